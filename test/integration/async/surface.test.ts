@@ -222,7 +222,7 @@ describe('connectionClass', () => {
 
   test.each([
     ['a number', 5],
-    ['a class of something else', URL],
+    ['a class that does not extend Connection', URL],
     ['a name', 'Shop'],
   ])('that is %s is refused', async (_what, wrong) => {
     const options = { connectionClass: wrong as unknown as typeof Shop }

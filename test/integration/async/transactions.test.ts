@@ -225,10 +225,10 @@ describe('transactions by hand that start or end in the wrong order', () => {
   })
 
   test.each([
-    ['an isolation level that is none', () => con.transaction({ isolation: 'strict' as 'serializable' })],
+    ['an unknown isolation level', () => con.transaction({ isolation: 'strict' as 'serializable' })],
     ['an unknown option', () => con.transaction({ readonly: true } as object)],
     ['retries without a function', () => con.transaction({ retries: 2 } as object)],
-    ['what is neither function nor options', () => con.transaction(undefined as unknown as object)],
+    ['a value that is neither a function nor options', () => con.transaction(undefined as unknown as object)],
   ])('%s is refused at once', (_name, ask) => {
     expect(ask).toThrow(ProgrammingError)
   })

@@ -34,13 +34,13 @@ describe('a COPY of the blocking API ends with its time limit', () => {
 
   test.each<[string, () => unknown]>([
     ['chunks into a slow table', () => con.copyToTable('slow', { source: [LINES], ...LIMIT })],
-    ['chunks from a source without end', () => con.copyToTable('quick', { source: endless(LINES), ...LIMIT })],
+    ['chunks from an endless source', () => con.copyToTable('quick', { source: endless(LINES), ...LIMIT })],
     ['records into a slow table', () => con.copyRecordsToTable('slow', { records: RECORDS, ...LIMIT })],
     ['records without end', () => con.copyRecordsToTable('quick', { records: endless(['x']), ...LIMIT })],
     ['a slow query', () => con.copyFromQuery(SLOW_QUERY, null, { output() {}, ...LIMIT })],
-    ['a query without end', () => con.copyFromQuery(ENDLESS, null, { output() {}, ...LIMIT })],
+    ['an endless query', () => con.copyFromQuery(ENDLESS, null, { output() {}, ...LIMIT })],
     [
-      'a query without end, and a slow output',
+      'an endless query with a slow output',
       () => con.copyFromQuery(ENDLESS, null, { output: () => nap(10), ...LIMIT }),
     ],
     [

@@ -212,7 +212,7 @@ describe('a server that cannot be reached', () => {
       /socket "\/nonesuch\/.s" failed: there is no such socket/,
     ],
     ['a long path', { kind: 'unix', path: `/${'x'.repeat(120)}` }, /121 bytes, and the system allows 107/],
-    ['a file that is no socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
+    ['a file that is not a socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
   ] as const)('is an error of one line: %s', async (_, host, words) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [host] }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)

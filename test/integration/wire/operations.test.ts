@@ -315,7 +315,7 @@ describe('a time limit', () => {
       },
     ],
     [
-      'a COPY in that waits for data',
+      'a COPY FROM STDIN that waits for data',
       async (s: Session) => {
         await s.copyInStart({ ...plain, timeoutMs, sql: 'copy limited from stdin' })
         while (s.phase === 'busy') await new Promise((resolve) => setImmediate(resolve))

@@ -43,7 +43,7 @@ describe('a revoked certificate', () => {
     ['the second list of the file sslcrl', () => ({ sslcrl: file('two.crl', foreignList, pem(revocationList)) })],
     ['a file in sslcrldir', () => ({ sslcrldir: directory('one', [revocationList]) })],
     [
-      'a file in sslcrldir, beside sslcrl',
+      'a file in sslcrldir, together with sslcrl',
       () => ({ sslcrl: file('foreign.crl', foreignList), sslcrldir: directory('two', [revocationList]) }),
     ],
   ])('on %s is refused, and the option named', async (_, parameters) => {

@@ -39,7 +39,7 @@ export function parameterScenarios(db: () => Driver): void {
     test.each([
       ['text for an int', ['12a', 'x'], '$1'],
       ['a fraction for an int', [1.5, 'x'], '$1'],
-      ['too big an int', [2 ** 31, 'x'], '$1'],
+      ['a number that is too big for an int', [2 ** 31, 'x'], '$1'],
       ['a symbol', [1, Symbol('s')], '$2'],
       ['a function', [1, () => 'x'], '$2'],
       ['a plain object for text', [1, { a: 1 }], '$2'],

@@ -78,7 +78,11 @@ export function statementScenarios(db: () => Driver): void {
     test.each([
       ['a column changes its type', 'alter table t alter a type text using a::text', [['1']]],
       ['a column is added', 'alter table t add b int default 7', [[1, 7]]],
-      ['the table is made anew', 'drop table t; create table t (z bool); insert into t values (true)', [[true]]],
+      [
+        'the table is dropped and created again',
+        'drop table t; create table t (z bool); insert into t values (true)',
+        [[true]],
+      ],
       ['all statements are discarded', 'discard all', [[1]]],
       ['all statements are deallocated', 'deallocate all', [[1]]],
     ])('a cached statement is used again when %s', async (_name, change, rows) => {

@@ -145,7 +145,7 @@ export function watchingScenarios(db: () => Driver): void {
     })
 
     test.each([
-      ['more often than asked', '40001', 1, 2],
+      ['more often than retries says', '40001', 1, 2],
       ['after another error', '23505', 5, 1],
       ['unless asked', '40001', undefined, 1],
     ])('does not run again %s', async (_claim, sqlstate, retries, expected) => {

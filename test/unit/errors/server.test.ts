@@ -180,7 +180,7 @@ describe('the message', () => {
     ['a tab before', '\tselect nope', 9, 'LINE 1:  select nope\n                ^', 1, 9],
     ['umlauts before', "select 'äöü', nope", 15, "LINE 1: select 'äöü', nope\n                      ^", 1, 15],
     [
-      'an astral character before',
+      'a character of two UTF-16 units before the place',
       "select '\u{1d11e}', nope",
       13,
       "LINE 1: select '\u{1d11e}', nope\n                    ^",

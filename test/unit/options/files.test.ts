@@ -198,7 +198,7 @@ describe('TLS', () => {
     ["JDBC's spelling", 'postgres://h?ssl=true', {}, {}, 'require'],
     ["libpq's old keyword", 'postgres://h?requiressl=1', {}, {}, 'require'],
     ["libpq's old variable", 'postgres://h', {}, { PGREQUIRESSL: '1' }, 'require'],
-    ['roots of the system', 'postgres://h?sslrootcert=system', {}, {}, 'verify-full'],
+    ['root certificates of the system', 'postgres://h?sslrootcert=system', {}, {}, 'verify-full'],
   ])('%s', (_what, dsn, options, variables, mode) => {
     expect(tls(dsn, options, variables).mode).toBe(mode)
   })
@@ -326,17 +326,27 @@ describe('TLS', () => {
   )
 
   test.each<[string, string, ConnectOptions, RegExp]>([
-    ['a weak mode with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=require', {}, /too weak/],
-    ['no TLS with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=disable', {}, /too weak/],
+    [
+      'a weak mode with the root certificates of the system',
+      'postgres://h?sslrootcert=system&sslmode=require',
+      {},
+      /too weak/,
+    ],
+    [
+      'no TLS with the root certificates of the system',
+      'postgres://h?sslrootcert=system&sslmode=disable',
+      {},
+      /too weak/,
+    ],
     ['a log of keys that cannot be written', 'postgres://h?sslkeylogfile=/nonexistent/x', {}, /sslkeylogfile: file/],
     [
-      'roots that are named and missing',
+      'a file of root certificates that is named but missing',
       'postgres://h?sslmode=require&sslrootcert=/nonexistent',
       {},
       /sslrootcert: file "\/nonexistent"/,
     ],
-    ['a certificate that is named and missing', 'postgres://h?sslcert=/nonexistent', {}, /sslcert: file/],
-    ['a directory of lists that is missing', 'postgres://h?sslcrldir=/nonexistent', {}, /sslcrldir/],
+    ['a certificate that is named but missing', 'postgres://h?sslcert=/nonexistent', {}, /sslcert: file/],
+    ['a missing directory of revocation lists', 'postgres://h?sslcrldir=/nonexistent', {}, /sslcrldir/],
     ['a certificate without a key', 'postgres://h', { ssl: { cert: pem('c') } }, /no private key/],
     ['a key without a certificate', 'postgres://h', { ssl: { key: privateKey } }, /no certificate/],
     ['an unknown mode', 'postgres://h', { ssl: 'on' as never }, /connect: ssl: found "on", expected one of disable/],
@@ -357,7 +367,7 @@ describe('TLS', () => {
     ['ssl and sslmode', 'postgres://h', { ssl: true, sslmode: 'require' }, /both given/],
     ['an old version', 'postgres://h?ssl_min_protocol_version=SSLv3', {}, /found "SSLv3", expected one of TLSv1/],
     [
-      'a range of versions upside down',
+      'a minimum version above the maximum',
       'postgres://h?ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2',
       {},
       /is above/,

@@ -36,8 +36,13 @@ describe('data', () => {
     ['ends at a line of Windows', '1\r\n\\.\r\nselect 1;\n', '1\r\n', 'select 1;\n'],
     ['may be nothing', '\\.\nrest', '', 'rest'],
     ['may end without a line’s end', '1\n\\.', '1\n', ''],
-    ['goes to the end of the source where nothing ends it', '1\n2', '1\n2', ''],
-    ['holds what only begins so', 'a\\.\n\\.b\n\\\n\\..\n\\.\nrest', 'a\\.\n\\.b\n\\\n\\..\n', 'rest'],
+    ['extends to the end of the source if no line ends it', '1\n2', '1\n2', ''],
+    [
+      'may have lines that only begin like its end',
+      'a\\.\n\\.b\n\\\n\\..\n\\.\nrest',
+      'a\\.\n\\.b\n\\\n\\..\n',
+      'rest',
+    ],
   ])('%s', (_claim, text, data, rest) => {
     const source = sourceOf(text)
     expect([dataOf(source), restOf(source)]).toEqual([data, rest])
@@ -90,8 +95,15 @@ test('the next read skips the data of a refused COPY', () => {
 describe('\\connect', () => {
   const previous = { user: 'me', host: 'here', port: 5432 }
   test.each([
-    ['a name keeps the rest', ['db'], 'host=here password=x', {}, 'host=here password=x', { database: 'db' }],
-    ['a dash keeps', ['-', 'me'], 'postgres://me:x@here/db', {}, 'postgres://me:x@here/db', { user: 'me' }],
+    [
+      'a name of a database keeps the other settings',
+      ['db'],
+      'host=here password=x',
+      {},
+      'host=here password=x',
+      { database: 'db' },
+    ],
+    ['a dash keeps the setting', ['-', 'me'], 'postgres://me:x@here/db', {}, 'postgres://me:x@here/db', { user: 'me' }],
     [
       'another server gets no password',
       ['-', '-', 'there'],
@@ -108,9 +120,9 @@ describe('\\connect', () => {
       "host='here' hostaddr='1.1.1.1'",
       { user: 'you' },
     ],
-    ['a connection string stands alone', ['host=there'], 'host=here', { user: 'me' }, 'host=there', {}],
+    ['a connection string replaces all settings', ['host=there'], 'host=here', { user: 'me' }, 'host=there', {}],
     [
-      'and is laid over what is known when it shall be',
+      'a connection string overrides settings with -reuse-previous=on',
       ['-reuse-previous=on', "dbname='my-app' sslmode=require"],
       'postgres://me@here/db',
       { user: 'me' },
@@ -118,7 +130,7 @@ describe('\\connect', () => {
       { user: 'me', database: 'my-app' },
     ],
     [
-      'names stand alone when they shall',
+      'names replace all settings with -reuse-previous=off',
       ['-reuse-previous=off', 'db', 'you'],
       'host=here',
       { password: 'y' },

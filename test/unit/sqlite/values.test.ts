@@ -113,8 +113,13 @@ describe('arguments', () => {
     ['a missing name', 'select :a', [{}], "no value for named parameter ':a'"],
     ['an unknown name', 'select :a', [{ a: 1, z: 2 }], "unknown named parameter 'z'"],
     ['undefined', 'select ?', [undefined], 'the value of parameter 1 is undefined'],
-    ['what every object inherits', 'select :constructor', [{}], "no value for named parameter ':constructor'"],
-    ['a name that could be two', 'select :a, @a', [{ a: 1 }], "the name 'a' is ambiguous"],
+    [
+      'a property that every object inherits',
+      'select :constructor',
+      [{}],
+      "no value for named parameter ':constructor'",
+    ],
+    ['a name that fits two markers', 'select :a, @a', [{ a: 1 }], "the name 'a' is ambiguous"],
   ])('%s is refused', (_name, sql, given, message) => {
     expect(() => bind(sql, given)).toThrow(message)
   })

@@ -182,7 +182,7 @@ describe('hostile rows', () => {
     ['bits beyond the bytes', 1562, [int32(2147483647)]],
     ['a numeric of 65,535 groups', 1700, [int16(-1), int16(0), int16(0), int16(0)]],
     ['jsonb of another version', 3802, [Buffer.from('\x02{}')]],
-    ['json that is none', 114, [Buffer.from('{')]],
+    ['invalid JSON', 114, [Buffer.from('{')]],
   ])('%s is refused', (_name, oid, parts) => {
     expect(() => decodeOnce(decoderFor([oid]), message([Buffer.concat(parts)]))).toThrow(DataError)
   })

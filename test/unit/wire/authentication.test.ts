@@ -126,17 +126,17 @@ describe('channel binding', () => {
 
   test.each([
     ['without TLS', 'require', scram, plain, /channel_binding=require: there is no TLS/],
-    ['where the server has none', 'require', scram, tlsTo(certificate), /does not offer SCRAM-SHA-256-PLUS/],
+    ['a server without channel binding', 'require', scram, tlsTo(certificate), /does not offer SCRAM-SHA-256-PLUS/],
     [
-      'where a password is asked',
+      'a server that asks for a password',
       'require',
       clear,
       tlsTo(certificate),
       /password authentication, which cannot be bound/,
     ],
-    ['where nothing is asked', 'require', welcome, tlsTo(certificate), /without authentication bound/],
-    ['where the certificate has no hash', 'require', scramBoth, tlsTo(der('ed25519')), /Ed25519/],
-    ['that was offered where there is no TLS', 'prefer', scramBoth, plain, /is TLS stripped/],
+    ['a server that asks for nothing', 'require', welcome, tlsTo(certificate), /without authentication bound/],
+    ['a certificate without a hash', 'require', scramBoth, tlsTo(der('ed25519')), /Ed25519/],
+    ['an offer of channel binding without TLS', 'prefer', scramBoth, plain, /is TLS stripped/],
   ] as const)('%s is refused', (_, channelBinding, asked, channel, pattern) => {
     const { harness, outcome } = starting({ ...request, channelBinding }, channel)
     harness.hear(asked)
@@ -196,7 +196,7 @@ describe('OAUTHBEARER', () => {
     ['are no JSON', 'invalid_token'],
     ['are no object', '[]'],
     ['say nothing', '{"status":1}'],
-    ['give the token back', '{"status":"abc.def-1 is invalid"}'],
+    ['contain the token', '{"status":"abc.def-1 is invalid"}'],
     ['are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
   ])('reasons that %s are not shown', (_, reasons) => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
@@ -276,7 +276,7 @@ describe('protocol 3.2', () => {
     ['the same version', message('v', 0x30002, 0)],
     ['an ancient version', message('v', 0x20000, 0)],
     ['options nobody sent', message('v', 0x30000, 1, '_pq_.x\0')],
-    ['a key without end', Buffer.concat([message('R', 0), message('K', 42, 'k'.repeat(257))])],
+    ['an endless key', Buffer.concat([message('R', 0), message('K', 42, 'k'.repeat(257))])],
   ])('does not take %s', (_, bytes) => {
     const { harness } = starting({ ...request, maxProtocolVersion: '3.2' })
     expect(harness.hear(bytes)).toBeInstanceOf(ProtocolError)

@@ -480,9 +480,9 @@ describe('a broken conversation', () => {
   })
 
   test.each([
-    ['a message nobody asked for', bindComplete],
-    ['rows nobody asked for', row('a')],
-    ['an error nobody asked for', error('22012', 'x')],
+    ['an unexpected message', bindComplete],
+    ['unexpected rows', row('a')],
+    ['an unexpected error', error('22012', 'x')],
     ['an unknown letter', message('?')],
     ['a ReadyForQuery with an unknown status', message('Z', 'X')],
     ['a ReadyForQuery without a status', message('Z')],
@@ -556,7 +556,7 @@ describe('start-up', () => {
     ['Kerberos V5', request, message('R', 2), /Kerberos V5/],
     ['an unknown method', request, message('R', 99), /99/],
     ['an unknown mechanism', request, message('R', 10, 'GS2-KRB5\0\0'), /GS2-KRB5/],
-    ['mechanisms without an end', request, message('R', 10, 'X'), /ends before/],
+    ['a list of mechanisms without an end', request, message('R', 10, 'X'), /ends before/],
     [
       'SCRAM without a proof',
       request,
@@ -564,7 +564,7 @@ describe('start-up', () => {
       /step 0/,
     ],
     ['an error', request, error('28000', 'no', 'FATAL'), /no/],
-    ['an error that does not call itself final', request, error('28000', 'no'), /no/],
+    ['an error whose severity is not FATAL', request, error('28000', 'no'), /no/],
   ])('ends at once for %s', (_, asked, bytes, pattern) => {
     const harness = new Harness({ isFresh: true })
     const outcome = harness.ask((link) => startup(link, asked, plainChannel, authServices))

@@ -103,12 +103,9 @@ describe.each(STARTS)('%s', (_what, more, start) => {
     ['a notification behind it', Buffer.concat([bindComplete, complete('NOTIFY'), ready(), notification('c', '')])],
     ['a parameter', Buffer.concat([bindComplete, complete('SET'), parameter('a', 'b'), ready()])],
     ['a COPY', Buffer.concat([bindComplete, copyInResponse])],
-    [
-      'a status that is none',
-      Buffer.concat([bindComplete, complete('SELECT 0'), Buffer.from('Z\0\0\0\x05X', 'latin1')]),
-    ],
+    ['an unknown status', Buffer.concat([bindComplete, complete('SELECT 0'), Buffer.from('Z\0\0\0\x05X', 'latin1')])],
     ['a ReadyForQuery too long', Buffer.concat([bindComplete, complete('X'), Buffer.from('Z\0\0\0\x06II', 'latin1')])],
-    ['a length that is none', Buffer.concat([bindComplete, Buffer.from('C\0\0\0\x01', 'latin1'), ready()])],
+    ['an impossible length', Buffer.concat([bindComplete, Buffer.from('C\0\0\0\x01', 'latin1'), ready()])],
   ])('with %s is left to the worker', (_end, end) => {
     expect(look(Buffer.concat([...start, end]), request).kind).toBe(ANSWER.other)
   })
