@@ -212,7 +212,7 @@ export class Cursor<T = Row> {
     const isForward = this.#kind instanceof PortalCursor
     if (!Number.isSafeInteger(count) || count === 0 || (isForward && count < 0)) {
       const wanted = isForward ? 'a positive integer' : 'an integer other than 0'
-      throw new ProgrammingError(`Cursor.${method}(): expected ${wanted}, got ${describeValue(count)}`)
+      throw new ProgrammingError(`Cursor.${method}: expected ${wanted}, got ${describeValue(count)}`)
     }
   }
 }

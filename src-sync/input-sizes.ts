@@ -31,7 +31,7 @@ export class TypeOid {
  */
 export function oid(value: number): TypeOid {
   if (Number.isInteger(value) && value > 0 && value < 2 ** 32) return new TypeOid(value)
-  throw new ProgrammingError(`oid(): expected the OID of a type, got ${describeValue(value)}`)
+  throw new ProgrammingError(`oid: expected the OID of a type, got ${describeValue(value)}`)
 }
 
 /**

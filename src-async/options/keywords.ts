@@ -194,7 +194,7 @@ export function checkChoices(lookup: Lookup): void {
     const value = lookup(keyword)
     if (value === undefined || choices.includes(value)) continue
     throw new ClientConfigurationError(
-      `${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`,
+      `${keyword}: expected one of ${choices.join(', ')}, got ${shown(keyword, value)}`,
     )
   }
 }

@@ -289,7 +289,7 @@ function integerOf(lookup: Lookup, keyword: string): number | undefined {
   const text = lookup(keyword)
   if (text === undefined) return undefined
   if (/^\s*[+-]?\d{1,9}\s*$/.test(text)) return Number(text)
-  throw new ClientConfigurationError(`${keyword}: expected an integer, found ${JSON.stringify(clip(text))}`)
+  throw new ClientConfigurationError(`${keyword}: expected an integer, got ${JSON.stringify(clip(text))}`)
 }
 
 /** A zero byte would end a string early in the startup message, and the server would misread the rest. */

@@ -153,7 +153,7 @@ function checkMode(mode: string, where: string): SslMode {
   if (found !== undefined) return found
   const hint = mode === 'no-verify' ? { hint: 'no-verify of other clients is require: encrypted, not verified' } : {}
   throw new ClientConfigurationError(
-    `${where}: found ${shown('sslmode', String(mode))}, expected one of ${MODES.join(', ')}`,
+    `${where}: expected one of ${MODES.join(', ')}, got ${shown('sslmode', String(mode))}`,
     hint,
   )
 }
@@ -350,5 +350,5 @@ function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'mi
 function checkVersion(version: string, where: string): TlsVersion {
   const found = VERSIONS.find((known) => known.toLowerCase() === version.toLowerCase())
   if (found !== undefined) return found
-  throw new ClientConfigurationError(`${where}: found ${shown('', version)}, expected one of ${VERSIONS.join(', ')}`)
+  throw new ClientConfigurationError(`${where}: expected one of ${VERSIONS.join(', ')}, got ${shown('', version)}`)
 }

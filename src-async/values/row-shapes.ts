@@ -104,7 +104,7 @@ function recordShape(names: readonly string[], base: RecordClass): RowShape {
   let shapes = shapesOfClasses.get(base)
   if (shapes === undefined) {
     if (base !== Record && !(typeof base === 'function' && base.prototype instanceof Record)) {
-      throw new ProgrammingError('recordClass must be a subclass of Record')
+      throw new ProgrammingError(`recordClass: expected a subclass of Record, got ${describeValue(base)}`)
     }
     shapes = new Map()
     shapesOfClasses.set(base, shapes)

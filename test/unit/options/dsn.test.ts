@@ -264,7 +264,7 @@ const badDsns: readonly (readonly [what: string, dsn: string, message: RegExp])[
   [
     'an unknown sslmode',
     `postgres://u:${SECRET}@h?sslmode=on`,
-    /sslmode: found "on", expected one of disable, allow, prefer/,
+    /sslmode: expected one of disable, allow, prefer.*, got "on"/,
   ],
   [
     'a timeout that is no number',
@@ -401,7 +401,7 @@ describe('libpq keywords', () => {
   ])('%s=%s is refused because the keyword has no such value', (keyword, value) => {
     const error = failure(() => resolveSession(`postgres://u@h?${keyword}=${value}`))
     expect(error).toBeInstanceOf(ClientConfigurationError)
-    expect(error.message).toMatch(new RegExp(`^${keyword}: found "${value}", expected one of `))
+    expect(error.message).toMatch(new RegExp(`^${keyword}: expected one of .*, got "${value}"`))
   })
 
   test.each([
@@ -422,11 +422,11 @@ describe('libpq keywords', () => {
   })
 
   test.each([
-    ['require_auth=kerberos', /require_auth: found "kerberos", expected password, md5/],
+    ['require_auth=kerberos', /require_auth: expected password, md5.*, got "kerberos"/],
     ['require_auth=md5,!none', /require_auth: "md5,!none" mixes/],
     ['require_auth=!md5,none', /mixes/],
     ['require_auth=md5,md5', /"md5" is given more than once/],
-    ['require_auth=md5,', /found ""/],
+    ['require_auth=md5,', /got ""/],
     ['min_protocol_version=3.2&max_protocol_version=3.0', /3\.2 is above max_protocol_version 3\.0/],
     ['sslnegotiation=direct', /sslmode prefer is too weak for sslnegotiation=direct/],
     ['sslnegotiation=direct&sslmode=disable', /sslmode disable is too weak/],
