@@ -1,8 +1,6 @@
 /** Checks that no link between the files of the package is dead: a reader may have nothing but `node_modules`. */
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const root = new URL('../../../', import.meta.url)
@@ -10,16 +8,19 @@ const CODE = /^( *)(`{3,})[\s\S]*?^\1\2$|`[^`\n]*`/gm
 const LINKS = [/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g, /^\[[^\]]+\]:\s*(\S+)/gm, /\b(?:href|src)="([^"]+)"/g]
 const HAS_SCHEME = /^[a-z][a-z\d+.-]*:/i
 
-/** The files that `npm pack` would put into the package. */
+/** The files that `npm pack` puts into the package besides `dist`, by `files` in package.json. npm itself takes seconds. */
 function packedFiles(): string[] {
-  const list = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: fileURLToPath(root),
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const [{ files }] = JSON.parse(list) as [{ readonly files: readonly { readonly path: string }[] }]
-  return files.map(({ path }) => path)
+  const { files } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { files: string[] }
+  const isUnder = (path: string, entry: string): boolean =>
+    new RegExp(`^${entry.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}(?:/|$)`).test(path)
+  const excluded = files.filter((entry) => entry.startsWith('!')).map((entry) => entry.slice(1))
+  const entries = files.filter((entry) => !entry.startsWith('!') && entry !== 'dist')
+  return entries.flatMap(filesUnder).filter((path) => !excluded.some((entry) => isUnder(path, entry)))
+}
+
+function filesUnder(entry: string): string[] {
+  if (!statSync(new URL(entry, root)).isDirectory()) return [entry]
+  return readdirSync(new URL(entry, root)).flatMap((name) => filesUnder(`${entry}/${name}`))
 }
 
 /** The ids of a page's headings, as GitHub makes them from the text. */
