@@ -198,6 +198,7 @@ describe('out of order', () => {
     })
     letGo()
     await expect(second).rejects.toThrow(InterfaceError)
+    await expect(first).rejects.toThrow(RangeError)
     expect(await kept()).toEqual([])
   })
 
