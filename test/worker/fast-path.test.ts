@@ -224,3 +224,25 @@ test.concurrent.each([
   )
   expect([stdout, stderr]).toEqual(['42\n', ''])
 })
+
+test.concurrent('a thread that uses many connections in turn keeps their sockets for a whole turn', async () => {
+  const { stdout, stderr } = await run(
+    `const all = [con]
+     while (all.length < 60) all.push(db.connect(process.env.DSN, { autocommit: true }))
+     const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+     const untilMs = Date.now() + 15_000
+     // On a busy machine a turn can take so long that some sockets go back.
+     const enough = all.length / 3
+     let most = 0
+     while (most < enough && Date.now() < untilMs) {
+       // A single unused socket would go back to the worker during this pause.
+       sleep(60)
+       writes = 0
+       for (const one of all) if (one.fetchval('select 1') !== 1) throw new Error('wrong answer')
+       most = Math.max(most, writes)
+     }
+     console.log(most >= enough)
+     for (const one of all) if (one !== con) one.close()`,
+  )
+  expect([stdout, stderr]).toEqual(['true\n', ''])
+})

@@ -8,7 +8,7 @@
  * Increase this number with each change of what the two threads share. `SYNCPG_WORKER` may name the worker of another
  * version of syncpg, so the caller asks for this number before anything else.
  */
-export const LAYOUT_VERSION = 3
+export const LAYOUT_VERSION = 4
 
 /** Words of the host block. */
 export const HOST = {
@@ -124,6 +124,8 @@ export const RECORD = {
   event: 5,
   /** The description of a statement, as JSON of a `Description`. It comes before the rows. */
   description: 6,
+  /** No record: the next one is at the start of the ring. Only the ring itself uses it. */
+  rewind: 7,
 } as const
 
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD]

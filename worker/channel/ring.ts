@@ -6,6 +6,7 @@
  * reader before it waits for room, and it sets `roomWanted` before it reads the read position for the last time.
  */
 import {
+  RECORD,
   RECORD_ALIGNMENT,
   RECORD_HEADER_BYTES,
   RECORD_MIN_BYTES,
@@ -19,6 +20,12 @@ import {
  * queues the record, so that its event loop can run.
  */
 const ROOM_WAIT_MS = 20
+
+/**
+ * When the ring is empty and the position is beyond this part of it, the next record goes to the start of the ring. So small
+ * replies use the same few pages again and again. Otherwise each connection would come to occupy its whole ring.
+ */
+const REWIND_PART = 1 / 8
 
 interface Queued {
   readonly kind: RecordKind
@@ -84,7 +91,7 @@ export class RingWriter {
   #push(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number, mayWait: boolean): number {
     let at = start
     for (;;) {
-      const offset = this.#recordOffset()
+      const offset = this.#recordOffset(RECORD_HEADER_BYTES + Math.min(end - at, this.#ring.length >> 2))
       const untilEnd = this.#ring.length - offset
       const wanted = Math.min(end - at, untilEnd - RECORD_HEADER_BYTES, this.#ring.length >> 2)
       const room = this.#roomFor(wanted + RECORD_HEADER_BYTES, mayWait)
@@ -102,10 +109,18 @@ export class RingWriter {
     }
   }
 
-  /** @returns where the next record begins. Skips the end of the ring when it is too short for a record. */
-  #recordOffset(): number {
+  /**
+   * Skips the end of the ring when it is too short for a record, and the rest of an empty ring.
+   * @param wanted bytes that must be free before the position afterwards: after a skip there is no more room than that
+   * @returns where the next record begins
+   */
+  #recordOffset(wanted: number): number {
     const offset = this.#position & this.#mask
-    if (this.#ring.length - offset >= RECORD_MIN_BYTES) return offset
+    if (this.#ring.length - offset >= RECORD_MIN_BYTES) {
+      const isFar = offset >= this.#ring.length * REWIND_PART && offset >= wanted
+      if (!isFar || Atomics.load(this.#words, WORD.ringRead) !== this.#position) return offset
+      this.#header[offset >> 2] = RECORD.rewind
+    }
     this.#position = (this.#position + this.#ring.length - offset) | 0
     return 0
   }
@@ -180,7 +195,7 @@ export class RingReader {
    */
   #next(handler: RecordHandler): void {
     let offset = this.#position & this.#mask
-    if (this.#ring.length - offset < RECORD_MIN_BYTES) {
+    if (this.#ring.length - offset < RECORD_MIN_BYTES || this.#header[offset >> 2] === RECORD.rewind) {
       this.#position = (this.#position + this.#ring.length - offset) | 0
       offset = 0
     }

@@ -10,8 +10,14 @@ import { linger } from '../turn/doorbell.ts'
 import type { Steps } from '../turn/steps.ts'
 import { HostedSession, type OpenSession } from './hosted-session.ts'
 
-/** A lent socket is taken back after it was unused for this long, and at most twice as long. */
+/** How often the host looks at the lent sockets. It takes back each that was unused since the look before. */
 const RECLAIM_MS = 25
+/**
+ * With many lent sockets the looks are further apart, by this long for each. The caller is one thread, so a program that
+ * uses n connections in turn comes back to each after n calls. If a socket were taken back meanwhile, each of these calls
+ * would go through this thread, and take so long that the next one would too.
+ */
+const RECLAIM_MS_EACH = 2
 
 /** The event loop, as the host uses it. The explorer of test/worker/ has its own implementation. */
 export interface HostLoop {
@@ -32,6 +38,8 @@ export class Host {
   readonly #sessions = new Map<number, HostedSession>()
   readonly #reader = new ByteReader(Buffer.alloc(0))
   #stopReclaiming: (() => void) | null = null
+  /** How many times `RECLAIM_MS` have passed since the last look at the lent sockets. */
+  #ticks = 0
   #isLingering = false
 
   constructor(words: Int32Array, loop: HostLoop) {
@@ -96,6 +104,12 @@ export class Host {
     return false
   }
 
+  get #lentCount(): number {
+    let count = 0
+    for (const session of this.#sessions.values()) if (session.isLent) count += 1
+    return count
+  }
+
   #reclaimSoon(): void {
     this.#stopReclaiming ??= this.#loop.every(RECLAIM_MS, () => this.#loop.run(this.#reclaimUnused()))
   }
@@ -103,12 +117,11 @@ export class Host {
   *#reclaimUnused(): Steps<void> {
     // An interrupted call may have ended a session without ringing.
     yield* this.#handleAll()
-    let isAnyLent = false
-    for (const session of this.#sessions.values()) {
-      yield* session.reclaimUnused()
-      isAnyLent ||= session.isLent
-    }
-    if (isAnyLent) return
+    this.#ticks += 1
+    if (this.#ticks * RECLAIM_MS < this.#lentCount * RECLAIM_MS_EACH) return
+    this.#ticks = 0
+    for (const session of this.#sessions.values()) yield* session.reclaimUnused()
+    if (this.#lentCount > 0) return
     this.#stopReclaiming?.()
     this.#stopReclaiming = null
   }

@@ -198,6 +198,7 @@ describe('transactions by hand that start or end in the wrong order', () => {
     })
     letGo()
     await expect(second).rejects.toThrow(InterfaceError)
+    await expect(first).rejects.toThrow(RangeError)
     expect(await kept()).toEqual([])
   })
 
