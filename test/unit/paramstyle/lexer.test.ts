@@ -110,16 +110,16 @@ function timeToRead(sql: string): number {
 }
 
 describe('a megabyte of hostile text', () => {
-  test.each(hostile)('of %s is read in linear time', (_what, piece) => {
+  test.each(hostile)('of %s is read in a time that grows with its length only', (_what, piece) => {
     expect(timeToRead(piece.repeat(1_000_000 / piece.length))).toBeLessThan(500)
   })
 
-  test('of distinct dollar tags is read in linear time', () => {
+  test('of distinct dollar tags is too', () => {
     const tags = Array.from({ length: 150_000 }, (_, index) => `$t${index}$`).join(' ')
     expect(timeToRead(tags)).toBeLessThan(500)
   })
 
-  test('with a tag of half its length is read in linear time', () => {
+  test('with a tag as long as half of it is too', () => {
     const tag = `$${'a'.repeat(500_000)}$`
     expect(timeToRead(`${tag}${`b${'a'.repeat(499)}$`.repeat(1000)}`)).toBeLessThan(500)
   })
