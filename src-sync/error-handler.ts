@@ -26,7 +26,7 @@ export interface Failing {
 
 /** @throws ProgrammingError for a value that is neither a function nor null. */
 export function requireHandler(handler: ErrorHandler | null): ErrorHandler | null {
-  if (handler !== null) requireFunction(handler, 'errorhandler')
+  if (handler !== null) requireFunction(handler, 'errorhandler', 'a function or null')
   return handler
 }
 

@@ -51,5 +51,5 @@ export function progressReporter(options: ProgressOption | undefined, method: st
   const listener: unknown = options?.onProgress
   if (listener === undefined || listener === null) return null
   if (typeof listener === 'function') return new ProgressReporter(listener as (progress: Progress) => void)
-  throw new ProgrammingError(`${method}: onProgress: expected a function, got ${describeValue(listener)}`)
+  throw new ProgrammingError(`${method}: onProgress: expected a function or null, got ${describeValue(listener)}`)
 }

@@ -7,6 +7,7 @@ import { ProgrammingError } from '../errors/tree.ts'
 import { type Layer, refuseEmpty } from './keywords.ts'
 import { isPlainObject } from './known-options.ts'
 import { nearest } from './nearest.ts'
+import { TIME_LIMIT_WANTED } from './time-limit.ts'
 import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
 
@@ -280,7 +281,7 @@ function portList(value: unknown, name: string): unknown {
 function milliseconds(value: unknown, name: string): unknown {
   if (value === null || value === Infinity) return 0
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
-  throw wrong(name, 'milliseconds, 0 or more', value)
+  throw wrong(name, NULL_IS_A_VALUE.includes(name) ? TIME_LIMIT_WANTED : 'milliseconds from 0', value)
 }
 
 function count(value: unknown, name: string): unknown {

@@ -31,7 +31,7 @@ export const TEXTS: OptionKind = {
 export const TIME_LIMIT: OptionKind = { accepts: isTimeLimit, wanted: TIME_LIMIT_WANTED }
 export const LISTENER: OptionKind = {
   accepts: (value) => typeof value === 'function' || value === null,
-  wanted: 'a function',
+  wanted: 'a function or null',
 }
 
 /**
@@ -84,9 +84,9 @@ export function requireKnownAlways(options: object, known: KnownOptions, method:
 }
 
 /** @throws ProgrammingError for a value that is not a function. */
-export function requireFunction(fn: unknown, what: string): void {
+export function requireFunction(fn: unknown, what: string, wanted = 'a function'): void {
   if (typeof fn === 'function') return
-  throw new ProgrammingError(`${what}: expected a function, got ${describeValue(fn)}`)
+  throw new ProgrammingError(`${what}: expected ${wanted}, got ${describeValue(fn)}`)
 }
 
 function notOptions(options: unknown, method: string): ProgrammingError {

@@ -217,14 +217,14 @@ export function checkLimit(value: unknown, name: string): void {
   readTimeLimit(value, name)
 }
 
-function count(value: unknown, name: string): void {
+function count(value: unknown, name: string, expected = 'an integer, 0 or more'): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw wrong(name, 'an integer, 0 or more', value)
+    throw wrong(name, expected, value)
   }
 }
 
 function countOrNull(value: unknown, name: string): void {
-  if (value !== null) count(value, name)
+  if (value !== null) count(value, name, 'an integer, 0 or more, or null')
 }
 
 function flag(value: unknown, name: string): void {

@@ -77,11 +77,15 @@ test.each<[string, () => unknown, string]>([
     () => con.addNoticeListener(no(5)),
     'addNoticeListener: expected a function, got the number 5',
   ],
-  ['a number for a handler', () => (con.errorhandler = no(5)), 'errorhandler: expected a function, got the number 5'],
+  [
+    'a number for a handler',
+    () => (con.errorhandler = no(5)),
+    'errorhandler: expected a function or null, got the number 5',
+  ],
   [
     'a number for a handler of a cursor',
     () => (con.cursor().errorhandler = no(5)),
-    'errorhandler: expected a function, got the number 5',
+    'errorhandler: expected a function or null, got the number 5',
   ],
 ])('%s is a ProgrammingError, and the connection stays usable', (_what, call, message) => {
   const error = caught(call)

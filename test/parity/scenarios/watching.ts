@@ -123,7 +123,7 @@ export function watchingScenarios(db: () => Driver): void {
     test('refuses anything but a function', async () => {
       const wrong = { onProgress: 'yes' } as never
       const failure = await failureOfAsync(() => db().executemany('select $1::int', [[1]], wrong))
-      expect(failure.message).toBe('executemany: onProgress: expected a function, got the string "yes"')
+      expect(failure.message).toBe('executemany: onProgress: expected a function or null, got the string "yes"')
     })
   })
 

@@ -49,6 +49,7 @@ test.each<[object, string]>([
   ],
   [{ acquireTimeout: Number.NaN }, 'createPool: acquireTimeout: expected milliseconds'],
   [{ trackLeases: 1 }, 'createPool: trackLeases: expected true or false'],
+  [{ maxQueries: -1 }, 'createPool: maxQueries: expected an integer, 0 or more, or null, got the number -1'],
   [{ reset: 5 }, 'createPool: reset: expected a function or null, got the number 5'],
   [{ init: 'select 1' }, 'createPool: init: expected a function, got the string'],
   [{ maxsize: 5 }, 'did you mean maxSize?'],
