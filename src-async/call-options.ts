@@ -4,7 +4,7 @@ import type { PrepareOption, TimeoutOption, ValueOption } from './flows/call-opt
 import type { ProgressOption } from './flows/progress.ts'
 import { type OptionNames, knownOptions, FLAG, LISTENER, TIME_LIMIT, type OptionKind } from './options/known-options.ts'
 import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
-import { describeValue } from './values/describe-value.ts'
+import { describeValue } from './errors/describe-value.ts'
 import type { Values } from './values/record.ts'
 import { requireValues } from './values/require-values.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
@@ -58,15 +58,10 @@ export const RESULT_OPTIONS = knownOptions<ResultOptions>({ ...VALUE_NAMES, ...R
 export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: FLAG })
 export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: LISTENER })
 
-/** @throws ProgrammingError for a value that is not a function. */
-export function requireFunction(fn: unknown, what: string): void {
-  if (typeof fn === 'function') return
-  throw new ProgrammingError(`${what}: expected a function, got ${fn === null ? 'null' : typeof fn}`)
-}
-
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
-  if (typeof sql !== 'string') throw new ProgrammingError(`${method}: expected SQL as a string, got ${typeof sql}`)
+  if (typeof sql !== 'string')
+    throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(sql)}`)
 }
 
 /** The SQL text and the values of a call, read from its first two arguments. */
@@ -140,7 +135,7 @@ export function requireElements<T extends object>(elements: T, method: string): 
   if (candidate !== null && typeof candidate === 'object') {
     if (Symbol.iterator in candidate || Symbol.asyncIterator in candidate) return elements
   }
-  throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
+  throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${describeValue(elements)}`)
 }
 
 function isSignal(value: unknown): boolean {

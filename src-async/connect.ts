@@ -1,4 +1,5 @@
 /** Opens a connection of the async API: resolves the options and opens the session on the event loop of this thread. */
+import { describeValue } from './errors/describe-value.ts'
 import { Connection, type ConnectionClass } from './connection.ts'
 import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
@@ -91,5 +92,7 @@ function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promis
 export function requireConnectionClass(given: unknown): ConnectionClass {
   if (given === undefined || given === null || given === Connection) return Connection
   if (typeof given === 'function' && given.prototype instanceof Connection) return given as ConnectionClass
-  throw new ProgrammingError('option connectionClass: expected a class that extends Connection')
+  throw new ProgrammingError(
+    `connect: connectionClass: expected a class that extends Connection, got ${describeValue(given)}`,
+  )
 }

@@ -3,6 +3,7 @@
  * everything about PostgreSQL's protocol is in `flows/` and below. A connection runs one operation at a time. A second
  * one is refused at once and does not disturb the first.
  */
+import { describeValue } from './errors/describe-value.ts'
 import { inspect } from 'node:util'
 import {
   BATCH_OPTIONS,
@@ -23,7 +24,6 @@ import {
   VALUE_NAMES,
   mayHoldSeveral,
   requireElements,
-  requireFunction,
   requireStatement,
   requireStatementText,
   requireText,
@@ -50,7 +50,7 @@ import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
 import { ConnectionInfo, type ConnectionStatus, shownConnection } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
-import { knownOptions, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
+import { knownOptions, requireFunction, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
 import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
@@ -415,7 +415,7 @@ export class Connection {
    * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
-    if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
+    requireFunction(fn, 'pipeline')
     requireKnown(options, CALL_OPTIONS, 'pipeline')
     return runPipeline(this.#engine, fn, options)
   }
@@ -431,7 +431,12 @@ export class Connection {
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
-    return this.#engine.query(() => copyIn(this.#engine, sql, options.source, options), sql, NO_VALUES, options)
+    return this.#engine.query(
+      () => copyIn(this.#engine, sql, options.source, { ...options, method: 'copyToTable' }),
+      sql,
+      NO_VALUES,
+      options,
+    )
   }
 
   /**
@@ -445,7 +450,12 @@ export class Connection {
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
-    return this.#engine.query(() => copyOut(this.#engine, sql, options.output, options), sql, NO_VALUES, options)
+    return this.#engine.query(
+      () => copyOut(this.#engine, sql, options.output, { ...options, method: 'copyFromTable' }),
+      sql,
+      NO_VALUES,
+      options,
+    )
   }
 
   /**
@@ -463,7 +473,10 @@ export class Connection {
     const { context, session } = this.#engine
     const work = async (): Promise<string> => {
       const text = await runFlow(inlineArguments(context, given.sql, given.values), session)
-      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
+      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, {
+        ...options,
+        method: 'copyFromQuery',
+      })
     }
     return this.#engine.query(work, given.sql, given.values, options)
   }
@@ -484,10 +497,11 @@ export class Connection {
     requireText(sql, 'copy')
     requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
-    if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
+    if (source !== undefined && output !== undefined)
+      throw new ProgrammingError('copy: expected a source or an output, got both')
     const work = (): Promise<string> => {
-      if (output !== undefined) return copyOut(this.#engine, sql, output, options)
-      return copyIn(this.#engine, sql, source as CopySource, options)
+      if (output !== undefined) return copyOut(this.#engine, sql, output, { ...options, method: 'copy' })
+      return copyIn(this.#engine, sql, source as CopySource, { ...options, method: 'copy' })
     }
     return this.#engine.query(work, sql, NO_VALUES, options)
   }
@@ -573,7 +587,7 @@ export class Connection {
 
   /**
    * Calls the listener once, when the connection is closed or lost. It gets the reason; null when the program closed
-   * it.
+   * the connection.
    * @example con.addTerminationListener((con, reason) => console.error('the connection has ended', reason))
    */
   addTerminationListener(listener: TerminationListener<Connection>): void {
@@ -808,5 +822,5 @@ export function engineOf(connection: Connection): Engine {
 
 function requireListener<F>(listener: F, method: string): F {
   if (typeof listener === 'function') return listener
-  throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
+  throw new InterfaceError(`${method}: expected a function, got ${describeValue(listener)}`)
 }

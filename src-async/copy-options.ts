@@ -2,7 +2,7 @@
 import { type CallOptions, type ExecuteStatementOptions, SIGNAL } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 import { COPY_FROM_NAMES, COPY_FROM_QUERY_NAMES, COPY_SQL_NAMES, COPY_TO_NAMES } from './flows/call-options.ts'
-import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
+import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions, SourceOrOutput } from './flows/copy-bytes.ts'
 import type { ProgressOption } from './flows/progress.ts'
 import { knownOptions } from './options/known-options.ts'
 
@@ -25,22 +25,7 @@ export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOption
 }
 
 /** Options of `copy`: a `source` for `COPY … FROM STDIN`, or an `output` for `COPY … TO STDOUT`. */
-export type CopyOptions = CallOptions &
-  ProgressOption &
-  (
-    | {
-        /** Where the bytes come from, for `FROM STDIN`. */
-        readonly source: CopySource
-        /** Not together with a source. */
-        readonly output?: undefined
-      }
-    | {
-        /** Where the bytes go, for `TO STDOUT`. */
-        readonly output: CopyOutput
-        /** Not together with an output. */
-        readonly source?: undefined
-      }
-  )
+export type CopyOptions = CallOptions & ProgressOption & SourceOrOutput<CopySource, CopyOutput>
 
 export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: SIGNAL })
 export const COPY_FROM = knownOptions<CopyFrom>({ ...COPY_FROM_NAMES, signal: SIGNAL })

@@ -8,8 +8,9 @@ import { isBytes, ownBytes } from './values/any-realm.ts'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
-import { type CallOptions, NO_OPTIONS } from './call-options.ts'
+import type { CallOptions } from './call-options.ts'
 import { type Engine, runFlow } from './engine.ts'
+import { describeValue } from './errors/describe-value.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import {
   ChunkSink,
@@ -48,21 +49,21 @@ export type CopyOutput =
 /** Size of the chunks that are read from a file or cut from a large buffer. */
 const CHUNK_BYTES = 256 * 1024
 
+/** The options of a COPY, and the method that was called, for messages. */
+export interface CopyCall extends CallOptions, ProgressOption {
+  readonly method: string
+}
+
 /**
  * Runs `COPY … FROM STDIN`.
  * @returns the command tag.
  * @throws the source's own error; then nothing is loaded. The time limit and the signal also end a wait for the source.
  */
-export async function copyIn(
-  engine: Engine,
-  sql: string,
-  source: CopySource,
-  options: CallOptions & ProgressOption = NO_OPTIONS,
-): Promise<string> {
+export async function copyIn(engine: Engine, sql: string, source: CopySource, options: CopyCall): Promise<string> {
   const { context, session } = engine
-  const progress = progressReporter(options, 'COPY')
+  const progress = progressReporter(options, options.method)
   // The source is opened before the COPY starts, so that a missing file changes nothing on the server.
-  const chunks = iterate(await openSource(source))
+  const chunks = iterate(await openSource(source, options.method))
   const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   let isDrained = false
@@ -76,7 +77,7 @@ export async function copyIn(
         break
       }
       const chunk = step.value
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk, options.method)
       for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
         isOurs = false
         const piece = bytes.subarray(start, start + CHUNK_BYTES)
@@ -98,15 +99,10 @@ export async function copyIn(
 }
 
 /** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the sink's own error; the connection stays usable. */
-export async function copyOut(
-  engine: Engine,
-  sql: string,
-  output: CopyOutput,
-  options: CallOptions & ProgressOption = NO_OPTIONS,
-): Promise<string> {
+export async function copyOut(engine: Engine, sql: string, output: CopyOutput, options: CopyCall): Promise<string> {
   const { context, session } = engine
-  const progress = progressReporter(options, 'COPY')
-  const sink = await openSink(output)
+  const progress = progressReporter(options, options.method)
+  const sink = await openSink(output, options.method)
   const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   try {
@@ -156,15 +152,15 @@ export async function leave(source: AsyncIterator<unknown>, bounded: BoundedWait
   else await left
 }
 
-function requireBytes(chunk: unknown): Uint8Array {
+function requireBytes(chunk: unknown, method: string): Uint8Array {
   const bytes = ownBytes(chunk)
   if (bytes !== null) return bytes
-  throw new ProgrammingError(`COPY: the source gave a chunk that is neither bytes nor text: ${typeof chunk}`)
+  throw new ProgrammingError(`${method}: source: expected chunks of bytes or text, got ${describeValue(chunk)}`)
 }
 
-async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | AsyncIterable<CopyChunk>> {
+async function openSource(source: CopySource, method: string): Promise<Iterable<CopyChunk> | AsyncIterable<CopyChunk>> {
   if (typeof source === 'string' || source instanceof URL) {
-    const file = await openFile(source, 'r', 'COPY: source')
+    const file = await openFile(source, 'r', `${method}: source`)
     return file.createReadStream({ highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
   }
   if (isBytes(source)) return [source]
@@ -172,7 +168,9 @@ async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | Asy
   if (candidate !== null && typeof candidate === 'object') {
     if (Symbol.asyncIterator in candidate || Symbol.iterator in candidate) return source
   }
-  throw new ProgrammingError('COPY: source: expected a path, a Uint8Array, a stream or an iterable of chunks')
+  throw new ProgrammingError(
+    `${method}: source: expected a path, a Uint8Array, a stream or an iterable of chunks, got ${describeValue(source)}`,
+  )
 }
 
 /**
@@ -192,13 +190,14 @@ interface Sink {
   fail(error: unknown): Promise<void>
 }
 
-async function openSink(output: CopyOutput): Promise<Sink> {
-  if (typeof output === 'string' || output instanceof URL) return fileSink(await openFile(output, 'w', 'COPY: output'))
+async function openSink(output: CopyOutput, method: string): Promise<Sink> {
+  if (typeof output === 'string' || output instanceof URL)
+    return fileSink(await openFile(output, 'w', `${method}: output`))
   if (typeof output === 'function') {
     return { write: async (chunk) => output(chunk), close: async () => {}, fail: async () => {} }
   }
   const stream: unknown = output
-  if (typeof stream !== 'object' || stream === null) throw badOutput()
+  if (typeof stream !== 'object' || stream === null) throw badOutput(output, method)
   if ('getWriter' in output) {
     const writer = output.getWriter()
     return {
@@ -208,11 +207,13 @@ async function openSink(output: CopyOutput): Promise<Sink> {
     }
   }
   if (typeof output.write === 'function') return streamSink(output)
-  throw badOutput()
+  throw badOutput(output, method)
 }
 
-function badOutput(): ProgrammingError {
-  return new ProgrammingError('COPY: output: expected a path, a writable stream or a function')
+function badOutput(output: unknown, method: string): ProgrammingError {
+  return new ProgrammingError(
+    `${method}: output: expected a path, a writable stream or a function, got ${describeValue(output)}`,
+  )
 }
 
 function fileSink(file: FileHandle): Sink {

@@ -2,6 +2,7 @@
  * Cursors of the async API: rows in pieces, in bounded memory. A cursor exists only in a transaction. A forward cursor
  * is a portal of the protocol. A scrollable cursor is DECLAREd in SQL, because portals of the protocol cannot go back.
  */
+import { describeValue } from './errors/describe-value.ts'
 import { CALL_OPTIONS, type CallOptions, type ExecuteStatementOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
@@ -46,7 +47,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
   constructor(engine: Engine, source: CursorSource, options: CursorOptions) {
     const { prefetch = DEFAULT_PREFETCH } = options
     if (!Number.isSafeInteger(prefetch) || prefetch < 1) {
-      throw new ProgrammingError(`cursor: prefetch: expected a positive integer, got ${String(prefetch).slice(0, 40)}`)
+      throw new ProgrammingError(`cursor: prefetch: expected a positive integer, got ${describeValue(prefetch)}`)
     }
     this.#engine = engine
     this.#source = source
@@ -211,7 +212,7 @@ export class Cursor<T = Row> {
     const isForward = this.#kind instanceof PortalCursor
     if (!Number.isSafeInteger(count) || count === 0 || (isForward && count < 0)) {
       const wanted = isForward ? 'a positive integer' : 'an integer other than 0'
-      throw new ProgrammingError(`Cursor.${method}(): expected ${wanted}, got ${String(count).slice(0, 40)}`)
+      throw new ProgrammingError(`Cursor.${method}: expected ${wanted}, got ${describeValue(count)}`)
     }
   }
 }

@@ -3,6 +3,7 @@
  * is lost, the stream opens another one and LISTENs again. PostgreSQL does not deliver what was sent in between; `onGap`
  * tells the program that there was a gap, so that it can look at its tables.
  */
+import { describeValue } from './errors/describe-value.ts'
 import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './connect.ts'
@@ -60,7 +61,7 @@ export async function listen(
     ...connectOptions
   }: NotificationStreamOptions = asked.options
   if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
-    throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${String(maxQueued).slice(0, 40)}`)
+    throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${describeValue(maxQueued)}`)
   }
   for (const channel of channels) quoteChannel(channel, 'listen')
   const open = (): Promise<Connection> =>

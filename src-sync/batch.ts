@@ -2,7 +2,7 @@
  * Checks the elements of `executemany` and `fetchmany`, and puts their values in the order of the server's parameters.
  */
 import { DbError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
-import { describeValue } from '../src-async/values/describe-value.ts'
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
 

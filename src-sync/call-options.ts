@@ -1,5 +1,4 @@
 /** The options that calls of the blocking API share, and the checks of arguments that they share. */
-import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
 import { type OptionNames, knownOptions, FLAG, LISTENER, TIME_LIMIT } from '../src-async/options/known-options.ts'
@@ -62,12 +61,6 @@ export const EXECUTEMANY_OPTIONS = knownOptions<ExecutemanyOptions>({
  */
 export function timeLimitOf({ timeout }: CallOptions, method: string): number | undefined {
   return timeout === undefined ? undefined : readTimeLimit(timeout, `${method}: timeout`)
-}
-
-/** @throws ProgrammingError for a value that is not a function. */
-export function requireFunction(fn: unknown, what: string): void {
-  if (typeof fn !== 'function')
-    throw new ProgrammingError(`${what}: expected a function, got ${fn === null ? 'null' : typeof fn}`)
 }
 
 /** The kind of a function whose work is not done when it returns; null for an ordinary function. */

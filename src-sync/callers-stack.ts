@@ -9,7 +9,7 @@ import { DbError } from '../src-async/errors/tree.ts'
 export type PublicMethod = Function
 
 /**
- * For each error the public method below whose call its stack begins. An error that passes through a callback of the
+ * For each error, the public method at whose caller its stack begins. An error that passes through a callback of the
  * user keeps the stack of the inner call.
  */
 const placed = new WeakMap<object, PublicMethod>()

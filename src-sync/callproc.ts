@@ -2,6 +2,7 @@
  * PEP 249's `callproc`. Looks up a name once and calls a function with SELECT, a procedure with CALL. When several have
  * the same name, the server chooses one by the values. This file only needs their kind and their OUT parameters.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { isMap } from '../src-async/values/any-realm.ts'
 import { DbError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
@@ -169,9 +170,7 @@ function namedCopy(
 function pathOf(name: unknown): string[] {
   const parts = typeof name === 'string' ? name.split('.') : []
   if (parts.length < 1 || parts.length > 2 || parts.includes('')) {
-    throw new ProgrammingError(
-      `callproc: expected the name of a function or procedure, got ${String(name).slice(0, 40)}`,
-    )
+    throw new ProgrammingError(`callproc: expected the name of a function or procedure, got ${describeValue(name)}`)
   }
   return parts
 }

@@ -1,9 +1,11 @@
 /** Opens a connection of the blocking API: resolves the options in this thread and opens the session in the worker. */
+import { describeKind, describeValue } from '../src-async/errors/describe-value.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
+import { requireFunction } from '../src-async/options/known-options.ts'
 import { placeOf } from '../src-async/options/place.ts'
 import { explainMissingDsn } from '../src-async/options/missing-dsn.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
@@ -135,7 +137,7 @@ export function withConnection<T>(
   const connection = call(
     withConnection,
     () => {
-      if (typeof fn !== 'function') throw new ProgrammingError('withConnection: expected a function to run with it')
+      requireFunction(fn, 'withConnection')
       return connect(dsn, options)
     },
     connect,
@@ -196,18 +198,20 @@ function transactionOptions(options: ConnectOptions): TransactionOptions {
 
 function requireBoolean(value: unknown, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
-  throw new ProgrammingError(`connect: ${name}: expected a boolean, got ${typeof value}`)
+  throw new ProgrammingError(`connect: ${name}: expected a boolean, got ${describeKind(value)}`)
 }
 
 function requireRingBytes(value: unknown): number {
   if (value === undefined) return DEFAULT_CHANNEL.ringBytes
   const isPowerOfTwo = typeof value === 'number' && Number.isSafeInteger(value) && (value & (value - 1)) === 0
   if (isPowerOfTwo && value >= MIN_RING_BYTES && value <= 1 << 30) return value
-  throw new ProgrammingError(`connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${String(value)}`)
+  throw new ProgrammingError(
+    `connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${describeValue(value)}`,
+  )
 }
 
 function requireInterrupt(value: unknown): 'cancel' | 'none' {
   if (value === undefined) return 'cancel'
   if (value === 'cancel' || value === 'none') return value
-  throw new ProgrammingError(`connect: interrupt: expected 'cancel' or 'none', got ${String(value).slice(0, 40)}`)
+  throw new ProgrammingError(`connect: interrupt: expected 'cancel' or 'none', got ${describeValue(value)}`)
 }

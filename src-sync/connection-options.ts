@@ -10,7 +10,12 @@ import {
   type PrepareOption,
   type ValueOption,
 } from '../src-async/flows/call-options.ts'
-import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+import type {
+  CopyFormatOptions,
+  CopyTableOptions,
+  CopyToTableOptions,
+  SourceOrOutput,
+} from '../src-async/flows/copy-bytes.ts'
 import type { ExplainOption } from '../src-async/flows/explain.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
 import { knownOptions, FLAG, LISTENER, TEXT, TIME_LIMIT } from '../src-async/options/known-options.ts'
@@ -73,22 +78,7 @@ export interface CopyFromQuery extends CopyFormatOptions, CallOptions, ValueOpti
 }
 
 /** Options of `copy`: a `source` for `COPY … FROM STDIN`, or an `output` for `COPY … TO STDOUT`. */
-export type CopyOptions = CallOptions &
-  ProgressOption &
-  (
-    | {
-        /** Where the bytes come from, for `FROM STDIN`. */
-        readonly source: CopySource
-        /** Not together with a source. */
-        readonly output?: undefined
-      }
-    | {
-        /** Where the bytes go, for `TO STDOUT`. */
-        readonly output: CopyOutput
-        /** Not together with an output. */
-        readonly source?: undefined
-      }
-  )
+export type CopyOptions = CallOptions & ProgressOption & SourceOrOutput<CopySource, CopyOutput>
 
 export const CURSOR_OPTIONS = knownOptions<CursorOptions>({ ...ROW_OPTION_NAMES, paramstyle: true })
 export const NAMED_CURSOR_OPTIONS = knownOptions<CursorOptions & NamedCursorOptions>({

@@ -3,6 +3,7 @@
  * status byte. BEGIN is sent with the first statement, and the answer of every COMMIT is checked. Methods only check
  * arguments and run flows; larger features have files of their own.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.ts'
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
@@ -13,13 +14,13 @@ import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/run-statement.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressOption, type ProgressReporter, progressReporter } from '../src-async/flows/progress.ts'
+import { type ProgressOption, progressReporter } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 import type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
-import { requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
+import { requireFunction, requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
 import { timerLimit } from '../src-async/options/time-limit.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
@@ -53,7 +54,7 @@ import {
   PREPARE_OPTIONS,
   type PrepareOptions,
 } from './connection-options.ts'
-import { type CopySource, copyIn, copyOut } from './copy.ts'
+import { type CopyCall, type CopySource, copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection } from './cursor.ts'
 import {
   CALL_OPTIONS,
@@ -64,7 +65,6 @@ import {
   type FetchOptions,
   RESULT_OPTIONS,
   type ResultOptions,
-  requireFunction,
   timeLimitOf,
 } from './call-options.ts'
 import type { Engine, ServerMessage } from './engine.ts'
@@ -155,9 +155,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       this.#begin()
       const name = typeof first === 'string' ? first : null
       if (name === null && first !== undefined && (first === null || typeof first !== 'object')) {
-        throw new ProgrammingError(
-          `cursor: expected a name or an object of options, got ${first === null ? 'null' : typeof first}`,
-        )
+        throw new ProgrammingError(`cursor: expected a name or an object of options, got ${describeValue(first)}`)
       }
       const options: NamedCursorOptions & CursorOptions = (typeof first === 'string' ? second : first) ?? {}
       if (name === null && 'name' in options) {
@@ -468,7 +466,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
       const { source, output } = options
       if (source !== undefined && output !== undefined) {
-        throw new ProgrammingError('copy: a source and an output at once')
+        throw new ProgrammingError('copy: expected a source or an output, got both')
       }
       const limits = this.#copying(options, 'copy')
       const run = (): string => {
@@ -851,11 +849,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return { timeoutMs: timeLimitOf(options, method) }
   }
 
-  #copying(
-    options: CallOptions & ProgressOption,
-    method: string,
-  ): { timeoutMs: number | undefined; progress: ProgressReporter | null } {
-    return { ...this.#limits(options, method), progress: progressReporter(options, method) }
+  #copying(options: CallOptions & ProgressOption, method: string): CopyCall {
+    return { method, timeoutMs: timeLimitOf(options, method), progress: progressReporter(options, method) }
   }
 
   #forbid(method: string): void {

@@ -4,7 +4,7 @@
  */
 import { DataError } from '../src-async/errors/tree.ts'
 import { isDate } from '../src-async/values/calendar.ts'
-import { describeValue } from '../src-async/values/describe-value.ts'
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { PgDate } from '../src-async/values/pg-date.ts'
 import { PgTime } from '../src-async/values/pg-time.ts'
 import { PgTimestamp } from '../src-async/values/pg-timestamp.ts'
@@ -97,7 +97,7 @@ export function Binary(value: string | ArrayBufferView | ArrayBufferLike): Buffe
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value)
   throw new DataError(
-    `Binary(): expected a string, a typed array, a Buffer or an ArrayBuffer, got ${describeValue(value)}`,
+    `Binary: expected a string, a typed array, a Buffer or an ArrayBuffer, got ${describeValue(value)}`,
   )
 }
 
@@ -108,5 +108,5 @@ function withMicroseconds(milliseconds: number, microseconds: number): globalThi
 function instant(ticks: number, caller: string): globalThis.Date {
   const result = new globalThis.Date(typeof ticks === 'number' ? Math.floor(ticks * 1000) : Number.NaN)
   if (!Number.isNaN(result.getTime())) return result
-  throw new DataError(`${caller}(): expected seconds since 1970, got ${describeValue(ticks)}`)
+  throw new DataError(`${caller}: expected seconds since 1970, got ${describeValue(ticks)}`)
 }

@@ -58,7 +58,7 @@ export class CopyStream implements Iterable<Buffer> {
    */
   write(chunk: CopyChunk): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: rows and chunks cannot be mixed')
-    this.#writing('write').write(chunk)
+    this.#writing('write').write(chunk, 'CopyStream.write')
   }
 
   /**
@@ -167,7 +167,7 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   #flush(copy: CopyIn, encoder: RecordEncoder): void {
-    copy.write(encoder.chunk())
+    copy.write(encoder.chunk(), 'CopyStream.writeRow')
     encoder.clear()
   }
 

@@ -2,6 +2,7 @@
  * COPY of bytes in the blocking API: one class for each direction, used chunk by chunk, and the sources and outputs
  * that the COPY methods accept. While a COPY is open, nothing else may use its connection.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { fileError } from '../src-async/errors/file-error.ts'
 import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
@@ -46,8 +47,9 @@ export class CopyIn {
     engine.holdForCopy(ifInterrupted)
   }
 
-  write(chunk: CopyChunk, progress: ProgressReporter | null = null): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
+  /** @param argument the argument that gave the chunk, for messages */
+  write(chunk: CopyChunk, argument: string, progress: ProgressReporter | null = null): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk, argument)
     for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
       const piece = bytes.subarray(start, start + CHUNK_BYTES)
       this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, piece)))
@@ -134,18 +136,21 @@ export class CopyOut {
   }
 }
 
-interface WithProgress {
+/** The limits of a COPY, and the method that was called, for messages. */
+export interface CopyCall extends RunOptions {
+  readonly method: string
   readonly progress?: ProgressReporter | null
 }
 
 /** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error. Then nothing is loaded. */
-export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions & WithProgress): string {
+export function copyIn(engine: Engine, sql: string, source: CopySource, options: CopyCall): string {
   // The source is opened before the COPY starts, so that a missing file changes nothing on the server.
-  const chunks = openSource(source)
+  const chunks = openSource(source, options.method)
   try {
     const copy = new CopyIn(engine, sql, options)
     try {
-      for (const chunk of chunks) copy.write(chunk, options.progress)
+      const argument = `${options.method}: source`
+      for (const chunk of chunks) copy.write(chunk, argument, options.progress)
       options.progress?.end(null)
     } catch (error) {
       copy.abandon(error)
@@ -158,8 +163,8 @@ export function copyIn(engine: Engine, sql: string, source: CopySource, options:
 }
 
 /** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the output's own error; the connection stays usable. */
-export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions & WithProgress): string {
-  const sink = openSink(output)
+export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: CopyCall): string {
+  const sink = openSink(output, options.method)
   try {
     const copy = new CopyOut(engine, sql, options)
     try {
@@ -177,28 +182,30 @@ export function copyOut(engine: Engine, sql: string, output: CopyOutput, options
   }
 }
 
-function requireBytes(chunk: unknown): Uint8Array {
+function requireBytes(chunk: unknown, argument: string): Uint8Array {
   const bytes = ownBytes(chunk)
   if (bytes !== null) return bytes
-  throw new ProgrammingError(`COPY: expected a chunk of bytes or text, got ${chunk === null ? 'null' : typeof chunk}`)
+  throw new ProgrammingError(`${argument}: expected chunks of bytes or text, got ${describeValue(chunk)}`)
 }
 
 interface Source extends Iterable<CopyChunk> {
   close(): void
 }
 
-function openSource(source: CopySource): Source {
+function openSource(source: CopySource, method: string): Source {
   if (typeof source === 'string' || source instanceof URL) {
-    const file = openFile(source, 'r', 'COPY: source')
-    return { [Symbol.iterator]: () => fileChunks(file, source), close: () => closeSync(file) }
+    const file = openFile(source, 'r', `${method}: source`)
+    return { [Symbol.iterator]: () => fileChunks(file, method, source), close: () => closeSync(file) }
   }
-  if (isDescriptor(source)) return { [Symbol.iterator]: () => fileChunks(source), close() {} }
+  if (isDescriptor(source)) return { [Symbol.iterator]: () => fileChunks(source, method), close() {} }
   if (isBytes(source)) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
   const candidate: unknown = source
   if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) {
     return { [Symbol.iterator]: () => source[Symbol.iterator](), close() {} }
   }
-  throw new ProgrammingError('COPY: source: expected a path, a file descriptor, a Uint8Array or an iterable of chunks')
+  throw new ProgrammingError(
+    `${method}: source: expected a path, a file descriptor, a Uint8Array or an iterable of chunks, got ${describeValue(source)}`,
+  )
 }
 
 /**
@@ -212,21 +219,25 @@ function openFile(path: string | URL, mode: 'r' | 'w', argument: string): number
   }
 }
 
-function* fileChunks(file: number, path: string | URL = `descriptor ${file}`): Generator<Uint8Array> {
+function* fileChunks(file: number, method: string, path: string | URL = `descriptor ${file}`): Generator<Uint8Array> {
   // All chunks use one buffer, because each chunk is sent before the next is read.
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for (;;) {
-    const length = readPart(file, buffer, path)
+    const length = readPart(file, buffer, { path, argument: `${method}: source` })
     if (length === 0) return
     yield buffer.subarray(0, length)
   }
 }
 
-function readPart(file: number, buffer: Buffer, path: string | URL): number {
+function readPart(
+  file: number,
+  buffer: Buffer,
+  { path, argument }: { readonly path: string | URL; readonly argument: string },
+): number {
   try {
     return readSync(file, buffer)
   } catch (error) {
-    throw fileError('COPY: source', path, error)
+    throw fileError(argument, path, error)
   }
 }
 
@@ -240,14 +251,16 @@ interface Sink {
   close(): void
 }
 
-function openSink(output: CopyOutput): Sink {
+function openSink(output: CopyOutput, method: string): Sink {
   if (typeof output === 'function') return { write: output, close() {} }
   if (isDescriptor(output)) return { write: (chunk) => writeAll(output, chunk), close() {} }
   if (typeof output === 'string' || output instanceof URL) {
-    const file = openFile(output, 'w', 'COPY: output')
+    const file = openFile(output, 'w', `${method}: output`)
     return { write: (chunk) => writeAll(file, chunk), close: () => closeSync(file) }
   }
-  throw new ProgrammingError('COPY: output: expected a path, a file descriptor or a function')
+  throw new ProgrammingError(
+    `${method}: output: expected a path, a file descriptor or a function, got ${describeValue(output)}`,
+  )
 }
 
 function writeAll(file: number, chunk: Buffer): void {

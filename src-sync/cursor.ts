@@ -2,6 +2,7 @@
  * PEP 249's cursor: its methods, checks and attributes. Its body runs the statements and holds the rows: the whole
  * result in this process (`buffered-body.ts`), or pieces from the server (`named-body.ts`).
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
@@ -84,7 +85,7 @@ export interface CursorInit {
 
 /** The error for `execute(sql, 1, 2)`, the form that other drivers accept. */
 function spreadParameters(found: unknown): ProgrammingError {
-  return new ProgrammingError(`execute: expected an object of options, got ${typeof found}`, {
+  return new ProgrammingError(`execute: expected an object of options, got ${describeValue(found)}`, {
     hint: 'the parameters come in one array: execute(sql, [first, second])',
   })
 }
@@ -223,7 +224,7 @@ export class Cursor<T = Row> {
 
   set arraysize(value: number) {
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new ProgrammingError(`arraysize: expected a positive integer, got ${inspect(value).slice(0, 40)}`)
+      throw new ProgrammingError(`arraysize: expected a positive integer, got ${describeValue(value)}`)
     }
     this.#arraysize = value
   }
@@ -318,7 +319,7 @@ export class Cursor<T = Row> {
   fetchmany(size: number = this.#arraysize): T[] {
     return this.#guard(this.fetchmany, [], () => {
       if (!Number.isSafeInteger(size) || size < 0) {
-        throw new ProgrammingError(`fetchmany: expected a count of rows, got ${inspect(size).slice(0, 40)}`)
+        throw new ProgrammingError(`fetchmany: expected a count of rows, got ${describeValue(size)}`)
       }
       return this.#rows().nextMany(size) as T[]
     })
@@ -369,10 +370,10 @@ export class Cursor<T = Row> {
     this.#guard(this.scroll, undefined, () => {
       this.#clear()
       if (mode !== 'relative' && mode !== 'absolute') {
-        throw new ProgrammingError(`scroll: expected 'relative' or 'absolute', got ${inspect(mode).slice(0, 40)}`)
+        throw new ProgrammingError(`scroll: expected 'relative' or 'absolute', got ${describeValue(mode)}`)
       }
       if (!Number.isSafeInteger(value)) {
-        throw new ProgrammingError(`scroll: expected a whole number, got ${inspect(value).slice(0, 40)}`)
+        throw new ProgrammingError(`scroll: expected a whole number, got ${describeValue(value)}`)
       }
       this.#rows().scroll(value, mode)
     })

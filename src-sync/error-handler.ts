@@ -4,7 +4,7 @@
  */
 import { DbError } from '../src-async/errors/tree.ts'
 import { type PublicMethod, onCallersStack } from './callers-stack.ts'
-import { requireFunction } from './call-options.ts'
+import { requireFunction } from '../src-async/options/known-options.ts'
 
 /**
  * Called with the connection, the cursor (null for errors of a connection's method), the error's class and the error.
@@ -26,7 +26,7 @@ export interface Failing {
 
 /** @throws ProgrammingError for a value that is neither a function nor null. */
 export function requireHandler(handler: ErrorHandler | null): ErrorHandler | null {
-  if (handler !== null) requireFunction(handler, 'errorhandler')
+  if (handler !== null) requireFunction(handler, 'errorhandler', 'a function or null')
   return handler
 }
 

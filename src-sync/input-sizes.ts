@@ -6,7 +6,7 @@
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import { fetchRows } from '../src-async/flows/run-statement.ts'
-import { describeValue } from '../src-async/values/describe-value.ts'
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { BYTEA_OID, OID_OID, TEXT_OID } from '../src-async/values/oids.ts'
 import { Record } from '../src-async/values/record.ts'
 import { builtInOidBySpelling } from '../src-async/values/type-names.ts'
@@ -31,7 +31,7 @@ export class TypeOid {
  */
 export function oid(value: number): TypeOid {
   if (Number.isInteger(value) && value > 0 && value < 2 ** 32) return new TypeOid(value)
-  throw new ProgrammingError(`oid(): expected the OID of a type, got ${describeValue(value)}`)
+  throw new ProgrammingError(`oid: expected the OID of a type, got ${describeValue(value)}`)
 }
 
 /**

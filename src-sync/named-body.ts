@@ -2,6 +2,7 @@
  * The body of a named cursor. The cursor is DECLAREd in SQL under its name. Its result stays on the server and is
  * fetched in pieces. It ends with its transaction, unless it was declared WITH HOLD.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
@@ -60,7 +61,7 @@ export class NamedBody implements CursorBody {
   constructor(engine: Engine, name: string, options: NamedCursorOptions) {
     const { itersize = DEFAULT_ITERSIZE } = options
     if (!Number.isSafeInteger(itersize) || itersize < 1 || itersize > 0x7fffffff) {
-      throw new ProgrammingError(`cursor: itersize: expected a positive integer, got ${String(itersize).slice(0, 40)}`)
+      throw new ProgrammingError(`cursor: itersize: expected a positive integer, got ${describeValue(itersize)}`)
     }
     this.#engine = engine
     this.#shape = engine.context.rows

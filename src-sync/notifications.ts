@@ -3,6 +3,7 @@
  * or with `poll`, which does not. PostgreSQL delivers notifications only between transactions. A wait inside one would
  * never end, so it is refused.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { OperationalError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { ask, type Flow } from '../src-async/flows/ask.ts'
 import { type LogReader, NotificationLog } from '../src-async/flows/notification-log.ts'
@@ -60,9 +61,7 @@ export class Inbox {
     const timeoutMs = options.timeout === 0 ? 0 : timerLimit(readTimeLimit(options.timeout, 'notifies: timeout') ?? 0)
     const { stopAfter = Infinity } = options
     if (stopAfter !== Infinity && (!Number.isSafeInteger(stopAfter) || stopAfter < 1)) {
-      throw new ProgrammingError(
-        `notifies: stopAfter: expected a positive integer, got ${String(stopAfter).slice(0, 40)}`,
-      )
+      throw new ProgrammingError(`notifies: stopAfter: expected a positive integer, got ${describeValue(stopAfter)}`)
     }
     this.#engine.requireOpen()
     this.#requireIdle()

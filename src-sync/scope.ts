@@ -1,4 +1,5 @@
 /** `transaction(fn)` of the blocking API: a transaction, or a savepoint inside one, that ends with the function. */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Scope } from '../src-async/flows/flow-context.ts'
@@ -46,7 +47,7 @@ export function requireTransactionOptions(options: unknown): void {
     return
   }
   throw new ProgrammingError(
-    `transaction: expected a function, or options and a function, got ${options === null ? 'null' : typeof options}`,
+    `transaction: expected a function, or options and a function, got ${describeValue(options)}`,
     {
       hint: 'a transaction inside another is a savepoint, and has a name of its own',
     },

@@ -2,6 +2,7 @@
  * The transaction settings of a connection: whether it begins transactions, and with which options. They can change
  * only between transactions.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { resetQueryFor } from '../src-async/flows/reset-query.ts'
 import { resetSession } from '../src-async/flows/reset-session.ts'
@@ -33,7 +34,8 @@ export class Settings {
   }
 
   set autocommit(value: boolean) {
-    if (typeof value !== 'boolean') throw new ProgrammingError(`autocommit: expected a boolean, got ${typeof value}`)
+    if (typeof value !== 'boolean')
+      throw new ProgrammingError(`autocommit: expected a boolean, got ${describeValue(value)}`)
     this.#engine.requireOpen()
     if (value === this.autocommit) return
     this.#requireOutside('autocommit')
@@ -45,7 +47,7 @@ export class Settings {
     this.#engine.requireOpen()
     const [value] = Object.values(changes) as unknown[]
     if (name !== 'isolationLevel' && value !== undefined && typeof value !== 'boolean') {
-      throw new ProgrammingError(`${name}: expected a boolean, got ${typeof value}`)
+      throw new ProgrammingError(`${name}: expected a boolean, got ${describeValue(value)}`)
     }
     this.#requireOutside(name)
     const options = { ...this.#options, ...changes }

@@ -4,7 +4,7 @@
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { type CompiledStatement, compiledParts } from '../src-async/values/compiled-statement.ts'
-import { describeValue } from '../src-async/values/describe-value.ts'
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { Record, type Values, listed } from '../src-async/values/record.ts'
 import { Sql } from '../src-async/values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues, withMeaning } from '../src-async/values/text-values.ts'

@@ -2,6 +2,7 @@
  * Reads the rows of a statement in pieces through a portal of the protocol, in bounded memory. It works for any
  * statement that returns rows. The portal ends with its transaction.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
@@ -62,7 +63,7 @@ export class RowStream<T> implements IterableIterator<T> {
   constructor(engine: Engine, statement: BoundStatement, options: StreamOptions, rows: RowShapeOptions) {
     const { size = DEFAULT_SIZE } = options
     if (!Number.isSafeInteger(size) || size < 1 || size > 0x7fffffff) {
-      throw new ProgrammingError(`stream: size: expected a positive integer, got ${String(size).slice(0, 40)}`)
+      throw new ProgrammingError(`stream: size: expected a positive integer, got ${describeValue(size)}`)
     }
     if (statement.rewritten.statementCount > 1)
       throw new ProgrammingError('stream: the text has several statements: pass one')

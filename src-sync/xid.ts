@@ -2,6 +2,7 @@
  * Transaction ids of two-phase commit: PEP 249's three parts, and the text that PostgreSQL stores. The text has the
  * format of pgjdbc and psycopg, so that one program can recover transactions that another has prepared.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { inspect } from 'node:util'
 import { DataError, ProgrammingError } from '../src-async/errors/tree.ts'
 
@@ -96,7 +97,9 @@ for (let index = 0; index < 3; index++) {
  */
 export function makeXid(formatId: number, gtrid: string, bqual: string): Xid {
   if (!Number.isInteger(formatId) || formatId < 0 || formatId > MOST_FORMAT_ID) {
-    throw new DataError(`xid: format_id: expected an integer from 0 to ${MOST_FORMAT_ID}, got ${inspect(formatId)}`)
+    throw new DataError(
+      `xid: format_id: expected an integer from 0 to ${MOST_FORMAT_ID}, got ${describeValue(formatId)}`,
+    )
   }
   return new Xid({ format_id: formatId, gtrid: requirePart(gtrid, 'gtrid'), bqual: requirePart(bqual, 'bqual') })
 }
@@ -116,11 +119,11 @@ export function parseXid(text: string, origin: XidOrigin | null = null): Xid {
 export function requireXid(xid: unknown, method: string): Xid {
   if (xid instanceof Xid) return xid
   if (typeof xid === 'string' && xid !== '') return parseXid(xid)
-  throw new ProgrammingError(`${method}: expected a transaction id made by xid(), got ${inspect(xid).slice(0, 40)}`)
+  throw new ProgrammingError(`${method}: expected a transaction id made by xid(), got ${describeValue(xid)}`)
 }
 
 function requirePart(part: unknown, name: string): string {
-  if (typeof part !== 'string') throw new DataError(`xid: ${name}: expected a string, got ${typeof part}`)
+  if (typeof part !== 'string') throw new DataError(`xid: ${name}: expected a string, got ${describeValue(part)}`)
   if (Buffer.byteLength(part) <= MOST_BYTES) return part
   throw new DataError(`xid: ${name}: it has ${Buffer.byteLength(part)} bytes, at most ${MOST_BYTES} are allowed`)
 }

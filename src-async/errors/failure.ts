@@ -98,7 +98,7 @@ function bugReport(name: string, message: string, cause: unknown): InternalError
 }
 
 function describe(error: unknown, depth: number): Failure {
-  if (!(error instanceof globalThis.Error)) return describeValue(error)
+  if (!(error instanceof globalThis.Error)) return describeThrown(error)
   const { cause } = error
   const isTree = error instanceof DbError
   const failure: Failure = {
@@ -119,7 +119,7 @@ function describe(error: unknown, depth: number): Failure {
   }
 }
 
-function describeValue(value: unknown): Failure {
+function describeThrown(value: unknown): Failure {
   let text: string
   try {
     text = typeof value === 'string' ? value : String(value)

@@ -3,6 +3,7 @@
  * including the classes that the user registers. Source of truth: PostgreSQL manual, "Error and Notice Message Fields"
  * and appendix A.
  */
+import { describeValue } from './describe-value.ts'
 import { InvalidCachedStatementError } from './client-errors.ts'
 import { sqlstateErrors, sqlstateWarnings } from './sqlstate-tables.ts'
 import { PostgresWarning } from './sqlstates.ts'
@@ -48,11 +49,12 @@ let warningClasses: Map<string, WarningClass> | null = null
  */
 export function registerSqlstate(sqlstate: string, errorClass: ErrorClass): void {
   if (!/^[0-9A-Z]{5}$/.test(sqlstate)) {
-    const found = JSON.stringify(String(sqlstate).slice(0, 40))
-    throw new ProgrammingError(`registerSqlstate(): a SQLSTATE is five digits or capital letters, found ${found}`)
+    throw new ProgrammingError(
+      `registerSqlstate: expected a SQLSTATE of five digits or capital letters, got ${describeValue(sqlstate)}`,
+    )
   }
   if (typeof errorClass !== 'function' || !(errorClass.prototype instanceof DbError)) {
-    throw new ProgrammingError(`registerSqlstate('${sqlstate}'): the class must extend db.Error or a class below it`)
+    throw new ProgrammingError(`registerSqlstate: ${sqlstate}: the class must extend db.Error or a class below it`)
   }
   userClasses.set(sqlstate, errorClass)
 }

@@ -2,6 +2,7 @@
  * COPY of bytes in both directions, unchanged: only the server reads and writes the formats. The COPY statements of
  * both faces are built here from names and options.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { DbError, ProgrammingError } from '../errors/tree.ts'
 import { FLAG, type OptionNames, TEXT, TEXTS } from '../options/known-options.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
@@ -59,6 +60,21 @@ export interface CopyToTableOptions extends CopyTableOptions {
   /** A condition in SQL. Only rows that meet it are loaded. It is sent as it is. */
   readonly where?: string | undefined
 }
+
+/** Either a `source` or an `output`. Each API has its own kinds of both. */
+export type SourceOrOutput<Source, Output> =
+  | {
+      /** Where the bytes come from, for `FROM STDIN`. */
+      readonly source: Source
+      /** Not together with a source. */
+      readonly output?: undefined
+    }
+  | {
+      /** Where the bytes go, for `TO STDOUT`. */
+      readonly output: Output
+      /** Not together with an output. */
+      readonly source?: undefined
+    }
 
 /** The names of these options. Each COPY method builds its own list from these. */
 export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
@@ -122,7 +138,7 @@ function optionValueSql(name: string, value: unknown): string {
   if (name === 'forceQuote' && value === true) return '*'
   if (typeof value === 'boolean') return value ? 'true' : 'false'
   if (typeof value !== 'string') {
-    throw new ProgrammingError(`COPY option ${name}: expected a string, got ${typeof value}`)
+    throw new ProgrammingError(`COPY option ${name}: expected a string, got ${describeValue(value)}`)
   }
   if (!WORDS.has(name) && !(name === 'header' && value === 'match')) return quoteLiteral(value)
   if (!/^[a-z]+$/i.test(value))

@@ -10,7 +10,7 @@ import { keepClass } from '../bytes/keep-class.ts'
 import { schemaHint, withHint } from '../errors/hints.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
-import { describeValue } from '../values/describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { type ListCode, type SlowWay, listCode } from '../values/list-code.ts'
 import { literalText } from '../values/literal-text.ts'
 import { type Values, listed } from '../values/record.ts'
@@ -37,9 +37,7 @@ export interface CopyTarget {
 /** The target of a call. @throws ProgrammingError when `columns` is not an array. */
 export function copyTarget(table: string, { columns, schema, where }: Omit<CopyTarget, 'table'>): CopyTarget {
   if (columns === undefined || Array.isArray(columns)) return { table, columns, schema, where }
-  throw new ProgrammingError(
-    `copyRecordsToTable: columns: expected an array of names, got ${columns === null ? 'null' : typeof columns}`,
-  )
+  throw new ProgrammingError(`copyRecordsToTable: columns: expected an array of names, got ${describeValue(columns)}`)
 }
 
 /** The text of the COPY for query loggers. It has no format, because the first records decide that. */
@@ -383,7 +381,9 @@ export class RecordEncoder implements SlowWay {
   #requireFitting(record: unknown): asserts record is readonly unknown[] {
     const width = this.#codecs.length
     if (!Array.isArray(record)) {
-      throw new ProgrammingError(`record #${this.count}: expected an array of ${width} values, got ${kindOf(record)}`)
+      throw new ProgrammingError(
+        `record #${this.count}: expected an array of ${width} values, got ${describeValue(record)}`,
+      )
     }
     if (record.length !== width) {
       throw new ProgrammingError(`record #${this.count}: ${width} values expected, ${record.length} given`)
@@ -428,10 +428,6 @@ function tooLateForText(value: unknown): DataError {
     `${describeValue(value)} can only be read by the server, but this COPY is in binary format because of its first records: ` +
       'pass a Date or another value of the type, or strings from the first record on',
   )
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value
 }
 
 keepClass(new RecordEncoder(new ByteWriter(HEADER.length), [], []))

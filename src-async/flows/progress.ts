@@ -1,4 +1,5 @@
 /** Reports the progress of a long call: `onProgress` of batches and COPY, in both faces. */
+import { describeValue } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 
 /** The argument of `onProgress`. */
@@ -50,5 +51,5 @@ export function progressReporter(options: ProgressOption | undefined, method: st
   const listener: unknown = options?.onProgress
   if (listener === undefined || listener === null) return null
   if (typeof listener === 'function') return new ProgressReporter(listener as (progress: Progress) => void)
-  throw new ProgrammingError(`${method}: onProgress: expected a function, got ${typeof listener}`)
+  throw new ProgrammingError(`${method}: onProgress: expected a function or null, got ${describeValue(listener)}`)
 }

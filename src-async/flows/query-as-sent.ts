@@ -3,7 +3,7 @@
  * described first and never retried. So in a pipeline no later statement can run before it.
  */
 import { DataError } from '../errors/tree.ts'
-import { describeValue } from '../values/describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { DecodingSink } from '../values/row-decoder.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { textRowReader } from '../values/text-rows.ts'

@@ -1,4 +1,5 @@
 /** The option `retries` of both faces: when a failed transaction is run again, and after which delay. */
+import { describeValue } from '../errors/describe-value.ts'
 import { DeadlockDetectedError, SerializationError } from '../errors/sqlstates.ts'
 import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
 import { knownOptions, requireKnown } from '../options/known-options.ts'
@@ -75,7 +76,5 @@ export function requireRetries(options: RetriedTransactionOptions): number {
   if (retries === undefined) return 0
   const isCount = typeof retries === 'number' && retries >= 0 && (Number.isInteger(retries) || retries === Infinity)
   if (isCount) return retries
-  throw new ProgrammingError(
-    `transaction: retries: expected a whole number from 0, got ${String(retries).slice(0, 40)}`,
-  )
+  throw new ProgrammingError(`transaction: retries: expected a whole number from 0, got ${describeValue(retries)}`)
 }

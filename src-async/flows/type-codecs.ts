@@ -2,6 +2,7 @@
  * Sets codecs of the user for one connection. Finds the type by name; types made of it use the codec too. Cached
  * statements are dropped, because their column formats may change.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { knownOptions, requireKnown, TEXT } from '../options/known-options.ts'
 import { builtInOidBySpelling } from '../values/type-names.ts'
@@ -76,10 +77,10 @@ where t.typname = $1 and (n.nspname = $2 or $2 = '' and pg_catalog.pg_type_is_vi
 /** The OID of a type, found by name in a schema or in the search path. Learns the type and its parts too. */
 function* findType(context: FlowContext, typeName: unknown, schema: string | undefined, method: string): Flow<number> {
   if (typeof typeName !== 'string' || typeName === '') {
-    throw new ProgrammingError(`${method}: expected the name of a type, got ${typeof typeName}`)
+    throw new ProgrammingError(`${method}: expected the name of a type, got ${describeValue(typeName)}`)
   }
   if (schema !== undefined && typeof schema !== 'string') {
-    throw new ProgrammingError(`${method}: schema: expected a name, got ${typeof schema}`)
+    throw new ProgrammingError(`${method}: schema: expected a name, got ${describeValue(schema)}`)
   }
   const builtIn = schema === undefined || schema === 'pg_catalog' ? builtInOidBySpelling(typeName) : null
   if (builtIn !== null) return builtIn

@@ -51,7 +51,7 @@ export function parseRequiredAuth(text: string): RequiredAuth {
     const method = METHODS.find((known) => known === name)
     if (method === undefined) {
       throw new ClientConfigurationError(
-        `require_auth: found ${shown('require_auth', word)}, expected ${METHODS.join(', ')}, or these with "!"`,
+        `require_auth: expected ${METHODS.join(', ')}, or these with "!", got ${shown('require_auth', word)}`,
       )
     }
     if (methods.includes(method)) {

@@ -2,10 +2,12 @@
  * The options of `connect()` as the program writes them: their types, their checks, and the keywords of libpq that they
  * stand for. An unknown option, or one of the wrong type, is refused and never ignored.
  */
+import { clip, describeKind } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
-import { clip, type Layer, refuseEmpty } from './keywords.ts'
+import { type Layer, refuseEmpty } from './keywords.ts'
 import { isPlainObject } from './known-options.ts'
 import { nearest } from './nearest.ts'
+import { TIME_LIMIT_WANTED } from './time-limit.ts'
 import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
 
@@ -197,10 +199,10 @@ const NULL_IS_A_VALUE: readonly string[] = ['timeout', 'commandTimeout', 'client
  */
 export function checkOptions(options: ConnectOptions, extraKeys: readonly string[]): ConnectOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ProgrammingError(`connect(): expected an object of options, found ${kindOf(options)}`)
+    throw new ProgrammingError(`connect: expected an object of options, got ${describeKind(options)}`)
   }
   if (!isPlainObject(options)) {
-    throw new ProgrammingError('connect(): expected a plain object of options, found one that inherits properties')
+    throw new ProgrammingError('connect: expected a plain object of options, got one that inherits properties')
   }
   const checked: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
@@ -219,11 +221,11 @@ export function checkOptions(options: ConnectOptions, extraKeys: readonly string
 function unknownOption(name: string, extraKeys: readonly string[]): ProgrammingError {
   const known = [...Object.keys(OPTIONS), ...extraKeys]
   if (Object.hasOwn(OTHER_WORDS, name)) {
-    return new ProgrammingError(`connect(): unknown option ${JSON.stringify(name)}`, { hint: OTHER_WORDS[name] ?? '' })
+    return new ProgrammingError(`connect: unknown option ${JSON.stringify(name)}`, { hint: OTHER_WORDS[name] ?? '' })
   }
   const meant = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : nearest(name, known)
   const hint = meant === null || meant === undefined ? `known options: ${known.join(', ')}` : `did you mean ${meant}?`
-  return new ProgrammingError(`connect(): unknown option ${JSON.stringify(clip(name))}`, { hint })
+  return new ProgrammingError(`connect: unknown option ${JSON.stringify(clip(name))}`, { hint })
 }
 
 /** The options that stand for keywords of libpq, as a layer. */
@@ -231,22 +233,16 @@ export function optionsLayer(options: ConnectOptions): Layer {
   const values = new Map<string, string>()
   for (const [name, [, keyword]] of Object.entries(OPTIONS)) {
     const value = options[name as keyof ConnectOptions]
-    if (value === '' && keyword !== undefined) refuseEmpty(keyword, `option ${name}`)
+    if (value === '' && keyword !== undefined) refuseEmpty(keyword, `connect: ${name}`)
     if (keyword === undefined || value === undefined || value === '' || typeof value === 'function') continue
     values.set(keyword, String(value))
   }
   return { source: 'the options', values }
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : typeof value
-}
-
 /** The error for a wrong value. It names the type and never the value, which may be a password under a wrong name. */
 function wrong(name: string, expected: string, value: unknown): ProgrammingError {
-  const number = typeof value === 'number' ? ` ${value}` : ''
-  return new ProgrammingError(`option ${name}: expected ${expected}, found ${kindOf(value)}${number}`)
+  return new ProgrammingError(`connect: ${name}: expected ${expected}, got ${describeKind(value)}`)
 }
 
 function text(value: unknown, name: string): unknown {
@@ -267,14 +263,14 @@ function zeroOrOne(value: unknown, name: string): unknown {
 
 function hostList(value: unknown, name: string): unknown {
   const list = Array.isArray(value) ? value : [value]
-  if (list.length === 0) throw new ProgrammingError(`option ${name}: the list of hosts is empty`)
+  if (list.length === 0) throw new ProgrammingError(`connect: ${name}: the list of hosts is empty`)
   for (const each of list) if (typeof each !== 'string') throw wrong(name, 'a string or a list of strings', each)
   return value
 }
 
 function portList(value: unknown, name: string): unknown {
   const list = Array.isArray(value) ? value : [value]
-  if (list.length === 0) throw new ProgrammingError(`option ${name}: the list of ports is empty`)
+  if (list.length === 0) throw new ProgrammingError(`connect: ${name}: the list of ports is empty`)
   for (const each of list) {
     const isNumber = typeof each === 'number' && Number.isInteger(each) && each >= 1 && each <= 65535
     if (!isNumber && typeof each !== 'string') throw wrong(name, 'a number from 1 to 65535', each)
@@ -285,7 +281,7 @@ function portList(value: unknown, name: string): unknown {
 function milliseconds(value: unknown, name: string): unknown {
   if (value === null || value === Infinity) return 0
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
-  throw wrong(name, 'milliseconds, 0 or more', value)
+  throw wrong(name, NULL_IS_A_VALUE.includes(name) ? TIME_LIMIT_WANTED : 'milliseconds from 0', value)
 }
 
 function count(value: unknown, name: string): unknown {
@@ -308,10 +304,10 @@ function settings(value: unknown, name: string): unknown {
   return Object.fromEntries(
     entries.map(([key, setting]) => {
       const lower = key.toLowerCase()
-      if (key === '') throw new ProgrammingError(`option ${name}: a setting without a name`)
+      if (key === '') throw new ProgrammingError(`connect: ${name}: a setting without a name`)
       if (lower === 'client_encoding' && /^(utf-?8|unicode)$/i.test(String(setting))) return [key, 'UTF8']
       if (RESERVED.includes(lower) || lower.startsWith('_pq_.')) {
-        throw new ProgrammingError(`option ${name}: ${clip(key)} cannot be set here`, {
+        throw new ProgrammingError(`connect: ${name}: ${clip(key)} cannot be set here`, {
           hint:
             lower === 'client_encoding' ? 'strings are always sent as UTF-8' : 'use the option for it, if there is one',
         })

@@ -3,9 +3,10 @@
  * written, without defaults. An error never quotes the DSN, because parts of a password may stand anywhere in a
  * malformed one. Source of truth: PostgreSQL manual, "Connection Strings".
  */
+import { clip } from '../errors/describe-value.ts'
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { type HostSpec, parseHostSpec } from './hosts.ts'
-import { addPair, clip, KEYWORDS, keywordOf } from './keywords.ts'
+import { addPair, KEYWORDS, keywordOf } from './keywords.ts'
 import { nearest } from './nearest.ts'
 
 export interface Dsn {

@@ -3,9 +3,9 @@
  * where servers listen by default. Opens no connection. Source of truth: PostgreSQL manual, "Specifying Multiple
  * Hosts".
  */
+import { clip } from '../errors/describe-value.ts'
 import { isAbsolute } from 'node:path'
 import { ClientConfigurationError } from '../errors/tree.ts'
-import { clip } from './keywords.ts'
 import type { HostAddress } from './session-options.ts'
 
 /** A host as written. `port` is the port written with it, or null. */
@@ -46,7 +46,7 @@ export function parsePort(text: string): number {
   if (trimmed === '') return DEFAULT_PORT
   const port = /^\d{1,5}$/.test(trimmed) ? Number(trimmed) : 0
   if (port >= 1 && port <= 65535) return port
-  throw new ClientConfigurationError(`port: expected a number from 1 to 65535, found ${JSON.stringify(clip(text))}`)
+  throw new ClientConfigurationError(`port: expected a number from 1 to 65535, got ${JSON.stringify(clip(text))}`)
 }
 
 /** One port for each host. The list has as many ports as there are hosts, or one for all. */

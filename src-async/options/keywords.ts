@@ -3,6 +3,7 @@
  * cannot apply. If ignoring a keyword would weaken security or change the session, the keyword is refused; others are
  * ignored. Source of truth: PostgreSQL manual, "Parameter Key Words" and "Environment Variables".
  */
+import { clip } from '../errors/describe-value.ts'
 import { ClientConfigurationError, NotSupportedError } from '../errors/tree.ts'
 
 /** One source of settings, such as the DSN. Values are as written there, never empty. */
@@ -187,18 +188,13 @@ export function shown(keyword: string, value: string): string {
   return SECRETS.has(keyword) ? '(hidden)' : JSON.stringify(clip(value))
 }
 
-/** At most 40 characters of a text. */
-export function clip(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text
-}
-
 /** @throws ClientConfigurationError for a value that its keyword does not allow. */
 export function checkChoices(lookup: Lookup): void {
   for (const [keyword, choices] of Object.entries(CHOICES)) {
     const value = lookup(keyword)
     if (value === undefined || choices.includes(value)) continue
     throw new ClientConfigurationError(
-      `${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`,
+      `${keyword}: expected one of ${choices.join(', ')}, got ${shown(keyword, value)}`,
     )
   }
 }

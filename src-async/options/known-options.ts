@@ -3,10 +3,11 @@
  * limit and `{ colums: [...] }` would load into other columns. Each method has a list of its options, which the
  * compiler compares with their type. A call without options is not checked.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { optionHabit } from './habits.ts'
 import { nearest } from './nearest.ts'
-import { TIME_LIMIT_WANTED, isTimeLimit, shown } from './time-limit.ts'
+import { TIME_LIMIT_WANTED, isTimeLimit } from './time-limit.ts'
 
 /** The values that an option takes, for those whose meaning needs no check of its own. */
 export interface OptionKind {
@@ -30,7 +31,7 @@ export const TEXTS: OptionKind = {
 export const TIME_LIMIT: OptionKind = { accepts: isTimeLimit, wanted: TIME_LIMIT_WANTED }
 export const LISTENER: OptionKind = {
   accepts: (value) => typeof value === 'function' || value === null,
-  wanted: 'a function',
+  wanted: 'a function or null',
 }
 
 /**
@@ -58,7 +59,7 @@ export function requireKnown(options: object | undefined, known: KnownOptions, m
     if (kind === true) continue
     const value = (options as { readonly [name: string]: unknown })[name]
     if (value !== undefined && !kind.accepts(value)) {
-      throw new ProgrammingError(`${method}: ${name}: expected ${kind.wanted}, got ${shown(value)}`)
+      throw new ProgrammingError(`${method}: ${name}: expected ${kind.wanted}, got ${describeValue(value)}`)
     }
   }
 }
@@ -77,15 +78,21 @@ export function isPlainObject(value: unknown): value is object {
 /** Checks the options of a method that needs some. @throws ProgrammingError as `requireKnown`, and for undefined. */
 export function requireKnownAlways(options: object, known: KnownOptions, method: string, wanted: string): void {
   if (options === undefined || options === null || typeof options !== 'object') {
-    throw new ProgrammingError(`${method}: expected options with { ${wanted} }, got ${kindOf(options)}`)
+    throw new ProgrammingError(`${method}: expected options with { ${wanted} }, got ${describeOptions(options)}`)
   }
   requireKnown(options, known, method)
+}
+
+/** @throws ProgrammingError for a value that is not a function. */
+export function requireFunction(fn: unknown, what: string, wanted = 'a function'): void {
+  if (typeof fn === 'function') return
+  throw new ProgrammingError(`${what}: expected ${wanted}, got ${describeValue(fn)}`)
 }
 
 function notOptions(options: unknown, method: string): ProgrammingError {
   const hint = HINTS[typeof options]
   return new ProgrammingError(
-    `${method}: expected an object of options, got ${kindOf(options)}`,
+    `${method}: expected an object of options, got ${describeOptions(options)}`,
     hint === undefined ? {} : { hint },
   )
 }
@@ -103,10 +110,8 @@ function unknownOption(name: string, known: KnownOptions, method: string): Progr
   return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, { hint })
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  const maker: unknown = typeof value === 'object' ? (value as { constructor?: unknown }).constructor : undefined
-  if (typeof maker !== 'function' || maker.name === '') return typeof value
-  return maker === Object ? 'an object that inherits properties' : `an object of class ${maker.name.slice(0, 40)}`
+/** An object without a class is refused only when it inherits properties. */
+function describeOptions(value: unknown): string {
+  const maker = (value as { readonly constructor?: unknown } | null | undefined)?.constructor
+  return maker === Object ? 'an object that inherits properties' : describeValue(value)
 }

@@ -3,6 +3,7 @@
  * precedence, into the data that a session needs. Checks everything before a connection is opened. Reads all files
  * (certificates, passwords, services), so that the worker opens none.
  */
+import { clip, describeKind } from '../errors/describe-value.ts'
 import { resolve } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { resolveAuth } from './auth-options.ts'
@@ -18,7 +19,7 @@ import {
   type Variables,
 } from './environment.ts'
 import { defaultAddresses, type HostSpec, parsePort, spreadPorts, toAddress } from './hosts.ts'
-import { checkChoices, clip, type Layer, type Lookup, refuseKeywords } from './keywords.ts'
+import { checkChoices, type Layer, type Lookup, refuseKeywords } from './keywords.ts'
 import { readPassword } from './passfile.ts'
 import { readService } from './service-file.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from './session-options.ts'
@@ -104,12 +105,10 @@ function withCheck(options: ConnectOptions, connectionCheckMs: number): ConnectO
 
 function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
   if (argument !== undefined && typeof argument !== 'string') {
-    throw new ProgrammingError(
-      `connect(): expected a DSN string, found ${argument === null ? 'null' : typeof argument}`,
-    )
+    throw new ProgrammingError(`connect: expected a DSN string, got ${describeKind(argument)}`)
   }
   if (argument !== undefined && option !== undefined) {
-    throw new ProgrammingError('connect(): the DSN is given twice, as argument and as the option dsn')
+    throw new ProgrammingError('connect: the DSN is given twice, as argument and as the option dsn')
   }
   return argument ?? option
 }
@@ -254,8 +253,8 @@ function resolveToken(source: ConnectOptions['oauthToken']): string | null {
 function callForSecret(source: () => unknown, name: string): string | null {
   const secret = source()
   if (typeof secret === 'string') return secret === '' ? null : secret
-  const found = secret instanceof Promise ? 'a promise' : typeof secret
-  throw new ProgrammingError(`option ${name}: the function gave ${found}, expected a string`, {
+  const found = secret instanceof Promise ? 'a promise' : describeKind(secret)
+  throw new ProgrammingError(`connect: ${name}: expected a function that gives a string, got ${found} from it`, {
     hint: `a blocking connection cannot wait for a promise: get the ${name} first`,
   })
 }
@@ -290,7 +289,7 @@ function integerOf(lookup: Lookup, keyword: string): number | undefined {
   const text = lookup(keyword)
   if (text === undefined) return undefined
   if (/^\s*[+-]?\d{1,9}\s*$/.test(text)) return Number(text)
-  throw new ClientConfigurationError(`${keyword}: expected an integer, found ${JSON.stringify(clip(text))}`)
+  throw new ClientConfigurationError(`${keyword}: expected an integer, got ${JSON.stringify(clip(text))}`)
 }
 
 /** A zero byte would end a string early in the startup message, and the server would misread the rest. */
@@ -337,7 +336,7 @@ export function connectArguments<T extends ConnectOptions>(
 ): { readonly dsn?: string; readonly options: T | Record<never, never> } {
   if (typeof dsn === 'string') return { dsn, options: options ?? {} }
   if (dsn !== undefined && dsn !== null && options !== undefined) {
-    throw new ProgrammingError('connect(): options were given twice: pass a DSN and options, or options alone')
+    throw new ProgrammingError('connect: options were given twice: pass a DSN and options, or options alone')
   }
   return { options: dsn ?? options ?? {} }
 }

@@ -2,11 +2,12 @@
  * Reads a section of a connection service file. A missing service is an error. Source of truth: PostgreSQL manual, "The
  * Connection Service File".
  */
+import { clip } from '../errors/describe-value.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { defaultServiceFile, type Environment } from './environment.ts'
-import { addPair, clip, KEYWORDS, keywordOf, type Layer } from './keywords.ts'
+import { addPair, KEYWORDS, keywordOf, type Layer } from './keywords.ts'
 import { nearest } from './nearest.ts'
 
 /**

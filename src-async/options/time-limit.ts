@@ -2,6 +2,7 @@
  * Reads time limits, which mean the same in all calls: a number of milliseconds; `null`, `0` and `Infinity` for no
  * limit; undefined for the limit of the connection or the pool. See docs/decisions/time-limits.md.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 
 /** A time limit in options. */
@@ -18,7 +19,7 @@ export function readTimeLimit(limit: unknown, what: string): number | undefined 
   if (limit === undefined) return undefined
   if (limit === null || limit === Infinity) return 0
   if (isTimeLimit(limit)) return limit as number
-  throw new ProgrammingError(`${what}: expected ${TIME_LIMIT_WANTED}, got ${shown(limit)}`)
+  throw new ProgrammingError(`${what}: expected ${TIME_LIMIT_WANTED}, got ${describeValue(limit)}`)
 }
 
 /** Whether a value is a time limit. */
@@ -29,12 +30,4 @@ export function isTimeLimit(value: unknown): boolean {
 /** Turns 0 (no limit) into Infinity, with which timers and sums can work. */
 export function timerLimit(limitMs: number): number {
   return limitMs === 0 ? Infinity : limitMs
-}
-
-/** A value for a message, clipped: strings are quoted, and objects only named. */
-export function shown(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' || typeof value === 'function') return typeof value
-  return (typeof value === 'string' ? JSON.stringify(value) : String(value)).slice(0, 40)
 }

@@ -2,12 +2,13 @@
  * Resolves the TLS options and reads the files with certificates, so that the worker opens none. Does not load Node's
  * TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
+import { clip, describeKind } from '../errors/describe-value.ts'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { accessDenied, isAccessDenied } from '../errors/node-permission.ts'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { defaultTlsFile, type Environment } from './environment.ts'
-import { clip, type Lookup, shown } from './keywords.ts'
+import { type Lookup, shown } from './keywords.ts'
 import { nearest } from './nearest.ts'
 import type { SslMode, TlsOptions } from './session-options.ts'
 
@@ -97,7 +98,7 @@ export function resolveTls(
     revocationList:
       settings.crl === undefined
         ? readRevocations(lookup, mode, environment)
-        : requireList(readPem(settings.crl, 'ssl.crl'), 'option ssl.crl: it'),
+        : requireList(readPem(settings.crl, 'ssl.crl'), 'connect: ssl.crl: it'),
     ...versionsOf(settings, lookup),
     negotiation,
     sendsServerName: lookup('sslsni') !== '0',
@@ -115,9 +116,9 @@ function settingsOf(ssl: boolean | SslMode | SslSettings | undefined): SslSettin
   if (ssl === undefined) return {}
   if (ssl === true) return { mode: 'verify-full' }
   if (ssl === false) return { mode: 'disable' }
-  if (typeof ssl === 'string') return { mode: checkMode(ssl, 'option ssl') }
+  if (typeof ssl === 'string') return { mode: checkMode(ssl, 'connect: ssl') }
   if (typeof ssl !== 'object' || ssl === null || Array.isArray(ssl)) {
-    throw new ProgrammingError(`option ssl: expected true, false, a mode or an object, found ${typeof ssl}`)
+    throw new ProgrammingError(`connect: ssl: expected true, false, a mode or an object, got ${describeKind(ssl)}`)
   }
   for (const [key, value] of Object.entries(ssl)) {
     if (!SETTINGS_KEYS.includes(key)) throw unknownSetting(key)
@@ -125,12 +126,10 @@ function settingsOf(ssl: boolean | SslMode | SslSettings | undefined): SslSettin
     const isText =
       typeof value === 'string' || (value instanceof Uint8Array && ['ca', 'cert', 'key', 'crl'].includes(key))
     if (value !== undefined && !isText && !isList) {
-      throw new ProgrammingError(
-        `option ssl.${key}: expected a string, found ${value === null ? 'null' : typeof value}`,
-      )
+      throw new ProgrammingError(`connect: ssl.${key}: expected a string, got ${describeKind(value)}`)
     }
   }
-  return { ...ssl, mode: ssl.mode === undefined ? 'verify-full' : checkMode(ssl.mode, 'option ssl.mode') }
+  return { ...ssl, mode: ssl.mode === undefined ? 'verify-full' : checkMode(ssl.mode, 'connect: ssl.mode') }
 }
 
 function unknownSetting(key: string): ProgrammingError {
@@ -139,7 +138,7 @@ function unknownSetting(key: string): ProgrammingError {
     key === 'rejectUnauthorized'
       ? "mode: 'verify-full' verifies certificate and name, mode: 'require' encrypts without verifying"
       : `${meant === null ? '' : `did you mean ${meant}? `}known: ${SETTINGS_KEYS.join(', ')}`
-  return new ProgrammingError(`option ssl.${clip(key)}: unknown`, { hint })
+  return new ProgrammingError(`connect: ssl.${clip(key)}: unknown`, { hint })
 }
 
 function modeOf(lookup: Lookup, useSystemRoots: boolean): SslMode {
@@ -154,7 +153,7 @@ function checkMode(mode: string, where: string): SslMode {
   if (found !== undefined) return found
   const hint = mode === 'no-verify' ? { hint: 'no-verify of other clients is require: encrypted, not verified' } : {}
   throw new ClientConfigurationError(
-    `${where}: found ${shown('sslmode', String(mode))}, expected one of ${MODES.join(', ')}`,
+    `${where}: expected one of ${MODES.join(', ')}, got ${shown('sslmode', String(mode))}`,
     hint,
   )
 }
@@ -187,7 +186,7 @@ function readRoots(
 
 function requireRoot(text: string): string {
   if (CERTIFICATE_MARK.test(text)) return text
-  throw new ClientConfigurationError('option ssl.ca: it holds no certificate in PEM form')
+  throw new ClientConfigurationError('connect: ssl.ca: it holds no certificate in PEM form')
 }
 
 /**
@@ -224,7 +223,7 @@ function readClientCertificate(
       : readPem(settings.cert, 'ssl.cert')
   if (certificate === null) {
     if (settings.key === undefined) return none
-    throw new ClientConfigurationError('option ssl.key: a private key is given, but no certificate (ssl.cert)')
+    throw new ClientConfigurationError('connect: ssl.key: a private key is given, but no certificate (ssl.cert)')
   }
   const key =
     settings.key === undefined
@@ -331,7 +330,7 @@ function readPem(source: string | Uint8Array, where: string): string {
   if (text.includes('-----BEGIN ')) return text
   if (typeof source === 'string' && text !== '' && !text.includes('\n') && text.length < 4096)
     return readFile(text, where)
-  throw new ClientConfigurationError(`option ${where}: expected PEM text or the path of a PEM file`)
+  throw new ClientConfigurationError(`connect: ${where}: expected PEM text or the path of a PEM file`)
 }
 
 function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'minVersion' | 'maxVersion'> {
@@ -351,5 +350,5 @@ function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'mi
 function checkVersion(version: string, where: string): TlsVersion {
   const found = VERSIONS.find((known) => known.toLowerCase() === version.toLowerCase())
   if (found !== undefined) return found
-  throw new ClientConfigurationError(`${where}: found ${shown('', version)}, expected one of ${VERSIONS.join(', ')}`)
+  throw new ClientConfigurationError(`${where}: expected one of ${VERSIONS.join(', ')}, got ${shown('', version)}`)
 }

@@ -3,12 +3,13 @@
  * The default of `minSize` depends on `maxSize`, and that of `maxSize` on `minSize`, so that an option never
  * contradicts the default of the other one.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { FACE_OPTION_KEYS, type ConnectOptions, requireConnectionClass } from '../connect.ts'
 import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { checkOptions } from '../options/connect-options.ts'
 import { resolveOptions } from '../options/options.ts'
-import { timerLimit } from '../options/time-limit.ts'
+import { readTimeLimit, timerLimit } from '../options/time-limit.ts'
 import { connectionValues } from '../values/value-options.ts'
 
 /** The pool's own activity in which an error occurred. */
@@ -98,7 +99,7 @@ const CHECKS = {
   connect: hook,
   init: hook,
   setup: hook,
-  reset: (value, name) => value === null || hook(value, name),
+  reset: (value, name) => value === null || hook(value, name, 'a function or null'),
   onError: hook,
 } satisfies Record<Exclude<keyof PoolOptions, keyof ConnectOptions>, (value: unknown, name: string) => void>
 
@@ -111,11 +112,11 @@ const POOL_KEYS = Object.keys(CHECKS)
 export function readPoolOptions(options: PoolOptions, isEmbedded: boolean): PoolSettings {
   for (const [name, check] of Object.entries(CHECKS)) {
     const value = options[name as keyof typeof CHECKS]
-    if (value !== undefined) check(value, name)
+    if (value !== undefined) check(value, `createPool: ${name}`)
   }
   const { connect, init, setup, reset, onError } = options
   return {
-    ...(isEmbedded ? embeddedSizes(options) : { ...checkSizes(options), ...readLifetimes(options) }),
+    ...(isEmbedded ? embeddedSizes(options) : { ...checkSizes(options, 'createPool'), ...readLifetimes(options) }),
     healthCheckAfterMs: limit(options.healthCheckAfter, 30_000),
     healthCheckLimitMs: limit(options.healthCheckTimeout, 2_000),
     acquireLimitMs: limit(options.acquireTimeout, 30_000),
@@ -154,15 +155,18 @@ function embeddedSizes({ minSize = 1, maxSize = 1 }: PoolOptions): Bounds {
  * Checks the two sizes and fills in the missing one.
  * @throws ProgrammingError when the two contradict each other.
  */
-export function checkSizes(sizes: Pick<PoolOptions, 'minSize' | 'maxSize'>): { minSize: number; maxSize: number } {
+export function checkSizes(
+  sizes: Pick<PoolOptions, 'minSize' | 'maxSize'>,
+  method: string,
+): { minSize: number; maxSize: number } {
   const { minSize, maxSize } = sizes
-  if (minSize !== undefined) count(minSize, 'minSize')
-  if (maxSize !== undefined) count(maxSize, 'maxSize')
-  if (maxSize === 0) throw new ProgrammingError('option maxSize: expected 1 or more, found 0')
+  if (minSize !== undefined) count(minSize, `${method}: minSize`)
+  if (maxSize !== undefined) count(maxSize, `${method}: maxSize`)
+  if (maxSize === 0) throw wrong(`${method}: maxSize`, '1 or more', maxSize)
   const most = maxSize ?? Math.max(10, minSize ?? 0)
   const least = minSize ?? Math.min(1, most)
   if (least > most) {
-    throw new ProgrammingError(`option minSize: expected at most maxSize, which is ${most}, found ${least}`)
+    throw wrong(`${method}: minSize`, `at most maxSize, which is ${most}`, least)
   }
   return { minSize: least, maxSize: most }
 }
@@ -210,29 +214,27 @@ export function limit(value: number | null | undefined, preset: number): number 
 
 /** @throws ProgrammingError when the value is not a time limit. */
 export function checkLimit(value: unknown, name: string): void {
-  if (value === null || (typeof value === 'number' && value >= 0)) return
-  throw wrong(name, 'milliseconds, 0 or more, or null', value)
+  readTimeLimit(value, name)
 }
 
-function count(value: unknown, name: string): void {
+function count(value: unknown, name: string, expected = 'an integer, 0 or more'): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw wrong(name, 'an integer, 0 or more', value)
+    throw wrong(name, expected, value)
   }
 }
 
 function countOrNull(value: unknown, name: string): void {
-  if (value !== null) count(value, name)
+  if (value !== null) count(value, name, 'an integer, 0 or more, or null')
 }
 
 function flag(value: unknown, name: string): void {
   if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
 }
 
-function hook(value: unknown, name: string): void {
-  if (typeof value !== 'function') throw wrong(name, 'a function', value)
+function hook(value: unknown, name: string, expected = 'a function'): void {
+  if (typeof value !== 'function') throw wrong(name, expected, value)
 }
 
 function wrong(name: string, expected: string, value: unknown): ProgrammingError {
-  const found = typeof value === 'number' ? String(value) : value === null ? 'null' : typeof value
-  return new ProgrammingError(`option ${name}: expected ${expected}, found ${found}`)
+  return new ProgrammingError(`${name}: expected ${expected}, got ${describeValue(value)}`)
 }

@@ -16,7 +16,7 @@ import type { CopyFrom, CopyFromQuery, CopyTo } from '../copy-options.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
-import { knownOptions, requireKnown, FLAG, TIME_LIMIT } from '../options/known-options.ts'
+import { knownOptions, requireFunction, requireKnown, FLAG, TIME_LIMIT } from '../options/known-options.ts'
 import { sealInstances } from '../options/sealed.ts'
 import { readTimeLimit, timerLimit } from '../options/time-limit.ts'
 import type { QueryResult } from '../flows/query.ts'
@@ -177,7 +177,7 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.withConnection((con) => con.transaction(() => con.execute('update item set price = 3')))
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
-    if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
+    requireFunction(fn, 'pool.withConnection')
     requireKnown(options, LEND_OPTIONS, 'pool.withConnection')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
@@ -393,10 +393,13 @@ export class Pool<C extends Connection = Connection> {
   resize(sizes: PoolSizes): void {
     requireKnown(sizes, SIZES, 'pool.resize')
     this.#requireOpen()
-    const { minSize, maxSize } = checkSizes({
-      minSize: sizes.minSize ?? this.getMinSize(),
-      maxSize: sizes.maxSize ?? this.getMaxSize(),
-    })
+    const { minSize, maxSize } = checkSizes(
+      {
+        minSize: sizes.minSize ?? this.getMinSize(),
+        maxSize: sizes.maxSize ?? this.getMaxSize(),
+      },
+      'pool.resize',
+    )
     if (this.#isEmbedded && maxSize > 1)
       throw new ProgrammingError('pool.resize: an embedded PostgreSQL has one connection')
     this.#keeper.resize(minSize, maxSize)

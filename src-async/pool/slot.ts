@@ -2,6 +2,7 @@
  * One place in the pool and the connection in it: opens it, checks that it is alive, resets it and closes it. `keeper.ts`
  * decides which slot serves which caller, and when a connection is closed.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { connect } from '../connect.ts'
 import { Connection, engineOf } from '../connection.ts'
 import type { Engine } from '../engine.ts'
@@ -70,7 +71,7 @@ export class Slot {
     const opened: unknown = await (hooks.connect ?? openWith)(dsn, options)
     if (!(opened instanceof Connection)) {
       throw new InterfaceError(
-        `createPool: expected the connect hook to give a Connection of syncpg/async, found ${typeof opened}`,
+        `createPool: expected the connect hook to give a Connection of syncpg/async, got ${describeValue(opened)}`,
       )
     }
     const { connectionClass } = options

@@ -4,7 +4,7 @@
  * Source of truth: PostgreSQL manual, "Array Input and Output Syntax"; src/backend/utils/adt/arrayfuncs.c.
  */
 import { DataError } from '../errors/tree.ts'
-import { describeValue, expected } from './describe-value.ts'
+import { describeValue, expected } from '../errors/describe-value.ts'
 import { literalText } from './literal-text.ts'
 import { converted } from './to-postgres.ts'
 import type { Codec } from './codec.ts'

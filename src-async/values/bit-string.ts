@@ -2,7 +2,7 @@
  * A string of bits, the value of a `bit` or `varbit` column. Its length need not be a multiple of eight.
  */
 import { DataError } from '../errors/tree.ts'
-import { clip } from './describe-value.ts'
+import { clip } from '../errors/describe-value.ts'
 
 /** A `bit` or `varbit`: bits, the first of which is the leftmost. */
 export class BitString {

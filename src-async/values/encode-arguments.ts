@@ -6,7 +6,7 @@
 import { printShort } from '../errors/failure.ts'
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
 import { isDate } from './any-realm.ts'
-import { expected } from './describe-value.ts'
+import { expected } from '../errors/describe-value.ts'
 import { type ListCode, type SlowWay, listCode } from './list-code.ts'
 import { literalText } from './literal-text.ts'
 import { TEXT_OID } from './oids.ts'

@@ -6,7 +6,7 @@
 import { isDate } from './any-realm.ts'
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
-import { expected } from './describe-value.ts'
+import { expected } from '../errors/describe-value.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { BitString } from './bit-string.ts'
 import { Box, Circle, Line, LineSegment, Path, Point, Polygon } from './geometry.ts'

@@ -1,6 +1,6 @@
 /** Checks the column that `fetchval` is asked for, before the statement runs. */
 import { ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 
 /** @throws ProgrammingError for a value that is neither a name nor a position. */
 export function requireColumn(column: unknown, method: string): void {

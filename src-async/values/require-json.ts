@@ -3,7 +3,7 @@
  * invalid Date into `null`, bytes into an object of numbers. They are refused, like all values that do not fit their type.
  */
 import { isDate } from './any-realm.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 
 /** Built-in classes whose content `JSON.stringify` does not print. */
 const OPAQUE: ReadonlySet<string> = new Set(

@@ -1,6 +1,6 @@
 /** Checks the values of a call, for both faces. */
 import { ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { Record } from './record.ts'
 
 /**

@@ -3,7 +3,7 @@
  * of the connection's registry. The views are cached, because statements look up their decoders by them.
  */
 import { ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { serverText } from './codecs/text.ts'
 import { CodecRegistry } from './registry.ts'
 import { serverTextCodec } from './text-values.ts'

@@ -109,7 +109,8 @@ return { decodeRow, decodeRun }`
     : null
   const bindings = { fail, codecs, shape: binding, readText, characterOf, shortestFloat32, timestampFromHalves }
   const names = Object.keys(bindings)
-  // Programs often write a row factory inline, a new function for each call, so the code does not contain it and is shared.
+  // Programs often write a row factory inline, a new function for each call. So the code takes the factory as a parameter, and
+  // all factories share it.
   // Other shapes get code of their own, so that V8 sees each class made in one place.
   const make = shape.expression === null ? shared(names, source) : new Function(...names, source)
   return make(...Object.values(bindings)) as RowCode

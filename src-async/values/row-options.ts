@@ -4,7 +4,7 @@
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import type { OptionNames } from '../options/known-options.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { Record } from './record.ts'
 import type { CallTypes } from './call-types.ts'
 import { resultTypes } from './result-types.ts'

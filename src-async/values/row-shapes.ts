@@ -3,6 +3,7 @@
  * class, and V8 sees one hidden class. The constructor is generated where that is allowed. Otherwise, and for very wide rows,
  * a loop sets the properties. Both make the same objects.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { canGenerateCode } from './code-generation.ts'
 import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './record.ts'
@@ -62,7 +63,7 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
   if (rowFactory === 'object') return objectShape(names)
   if (rowFactory !== 'record') {
     throw new ProgrammingError(
-      `rowFactory must be 'record', 'array', 'object' or a function, got ${String(rowFactory)}`,
+      `rowFactory: expected 'record', 'array', 'object' or a function, got ${describeValue(rowFactory)}`,
     )
   }
   return recordShape(names, recordClass)
@@ -103,7 +104,7 @@ function recordShape(names: readonly string[], base: RecordClass): RowShape {
   let shapes = shapesOfClasses.get(base)
   if (shapes === undefined) {
     if (base !== Record && !(typeof base === 'function' && base.prototype instanceof Record)) {
-      throw new ProgrammingError('recordClass must be a subclass of Record')
+      throw new ProgrammingError(`recordClass: expected a subclass of Record, got ${describeValue(base)}`)
     }
     shapes = new Map()
     shapesOfClasses.set(base, shapes)

@@ -2,6 +2,7 @@
  * The public splitter: splits a text of SQL into statements. For files whose statements must run one by one (several `create
  * index concurrently`), and for dumps that contain COPY data. Knows where statements end, not what they mean.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { knownOptions, requireKnown, FLAG } from '../options/known-options.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
@@ -40,7 +41,8 @@ const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
  *   for (const { sql, line } of splitStatements('create table a (); create table b ()')) con.execute(sql)
  */
 export function splitStatements(text: string, options: SplitOptions = {}): SplitStatement[] {
-  if (typeof text !== 'string') throw new ProgrammingError(`splitStatements: expected a text, got ${typeof text}`)
+  if (typeof text !== 'string')
+    throw new ProgrammingError(`splitStatements: expected a text, got ${describeValue(text)}`)
   requireKnown(options, SPLIT_OPTIONS, 'splitStatements')
   const isStandard = options.standardConformingStrings ?? true
   const lines = new LineCounter(text)

@@ -3,7 +3,7 @@
  * the server's own `format()`. Text gets into the SQL only through a helper that names it, such as `sql.raw`.
  */
 import { ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { quoteIdentifier, quoteLiteral } from './sql.ts'
 

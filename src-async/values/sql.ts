@@ -3,7 +3,7 @@
  */
 import { isDate } from './any-realm.ts'
 import { DataError, ProgrammingError } from '../errors/tree.ts'
-import { describeValue, expected } from './describe-value.ts'
+import { describeValue, expected } from '../errors/describe-value.ts'
 import { requireText } from './codecs/text.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { instantText } from './instant-text.ts'

@@ -1,11 +1,11 @@
 /**
- * Values that mean text: the server's input function reads their strings, for every type. Query builders compile such
+ * Values that mean text: the server's input function reads their strings, for every type. Query builders make such
  * values. A number, a bigint or a boolean also means its text. Dates, bytes, arrays and objects have no text that is
  * the same for all types, so the codec of their type writes them; strings inside PostgreSQL's arrays and objects mean
- * text again. Bytes for a text type are its UTF-8. See docs/decisions/compiled-statements.md.
+ * text again. Bytes for a text type are text in UTF-8. See docs/decisions/compiled-statements.md.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { literalText, scalarText } from './literal-text.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import { asBytes } from './codecs/bytea.ts'
@@ -36,7 +36,7 @@ export function textValues(values: readonly unknown[]): TextValues {
   return list
 }
 
-/** The values with the given meaning; without one they are of the types that the server expects. */
+/** The values with the given meaning. Without a meaning they are encoded for the types that the server expects. */
 export function withMeaning(values: readonly unknown[], meaning: ValueMeaning | undefined): readonly unknown[] {
   return meaning === 'text' ? textValues(values) : values
 }
@@ -54,7 +54,7 @@ export function serverTextCodec(base: Codec): Codec {
     encode(out, value) {
       if (scalarText(value) !== null) throw TEXT_FOR_SERVER
       refusePlaceholder(value)
-      // Bytes for a text type are its UTF-8, which the server checks.
+      // Bytes for a text type are text in UTF-8, which the server checks.
       const bytes = base.isText === true ? asBytes(value) : null
       if (bytes === null) base.encode(out, value)
       else out.bytes(bytes)

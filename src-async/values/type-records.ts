@@ -19,8 +19,8 @@ export interface TypeRecord {
   readonly fieldNames: readonly string[]
   readonly fieldOids: readonly number[]
   /**
-   * The C function that makes a base type's binary form; `''` when it is not known to be the server's own or that of an
-   * extension that comes with the server.
+   * The C function that makes a base type's binary form; `''` unless it belongs to the server or to an extension that
+   * comes with the server.
    */
   readonly sends: string
   /** The name with its schema, whatever the search path is; `''` when it was not requested. */

@@ -23,8 +23,8 @@ export class UncertainCancelError extends OperationalError {}
 
 /**
  * @param timeoutMs the time limit for connecting and sending
- * @throws OperationalError when the server cannot be reached; UncertainCancelError when it was reached, and did not take
- *   the request in time.
+ * @throws OperationalError when the server cannot be reached; UncertainCancelError when the server was reached,
+ *   but did not take the request in time.
  */
 export async function requestCancel(route: CancelRoute, key: BackendKey, timeoutMs: number): Promise<void> {
   const controller = new AbortController()

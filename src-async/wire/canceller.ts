@@ -126,7 +126,7 @@ export class Canceller {
   }
 
   /**
-   * Starts the timer of an operation. The operation must hold the line. Call `end` when it is over.
+   * Starts the timer of an operation. The exchange of the operation must be exclusive. Call `end` when it is over.
    * @param graceMs see `TimeLimit`
    * @param onExpiry see `TimeLimit`
    */

@@ -1,5 +1,5 @@
 /**
- * The state of a session's COPY FROM STDIN, between `copyInStart` and `copyInEnd`. Streams the data to a server. For
+ * The state of a session's COPY FROM STDIN, between `copyInStart` and `copyInEnd`. It streams the data to a server. For
  * PGlite, which takes only whole requests (all messages up to their Sync), it buffers all data until the end.
  */
 import { InterfaceError } from '../errors/tree.ts'

@@ -49,7 +49,7 @@ import type {
 import type { Channel } from './protocol/authentication.ts'
 import { Conversation } from './protocol/conversation.ts'
 import { describe } from './protocol/describe.ts'
-import { holdsLine, type Exchange } from './protocol/exchange.ts'
+import { mustBeExclusive, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
@@ -250,7 +250,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   simpleQuery(request: SimpleQueryRequest): Promise<SimpleQueryReply> {
-    return this.#perform(simpleQuery(this.#conversation.link, request), request, holdsLine(request))
+    return this.#perform(simpleQuery(this.#conversation.link, request), request, mustBeExclusive(request))
   }
 
   copyInStart(request: CopyInStartRequest): Promise<Nothing> {
@@ -463,7 +463,7 @@ export class Session implements Operations, TransportEvents {
   ): Promise<Reply> {
     const canceller = this.#canceller
     const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
-    // The exchange holds the line (no later request is written before it ends), so that a cancel cannot hit another
+    // The exchange is exclusive (no later request is written before it ends), so that a cancel cannot hit another
     // statement.
     const running = this.#start(exchange, true, firstRows, (started) => {
       limit.started = started
@@ -553,7 +553,7 @@ export class Session implements Operations, TransportEvents {
       const isWritten = this.#isWritten
       this.#isWritten = false
       if (isWritten && this.#conversation.isHeld) {
-        this.#breakOff(new InternalError('bug: a request was written to the server while the line was held'))
+        this.#breakOff(new InternalError('bug: a request was written to the server while requests were held back'))
       }
       const started = this.#conversation.start(exchange, holds, resolve, reject, firstRows)
       if (isWritten) this.#conversation.takeOutgoing()

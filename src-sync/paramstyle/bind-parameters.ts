@@ -5,7 +5,7 @@
  */
 import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
-import { clip, describeValue } from '../../src-async/values/describe-value.ts'
+import { clip, describeValue } from '../../src-async/errors/describe-value.ts'
 import { EXECUTE_OPTIONS } from '../call-options.ts'
 import { explainMarkers } from './explain-markers.ts'
 import { Record } from '../../src-async/values/record.ts'

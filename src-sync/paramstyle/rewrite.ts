@@ -33,7 +33,7 @@ export interface RewrittenStatement {
   readonly firstPlaces: readonly number[] | undefined
   /** The edits that turned `source` into `text`. */
   readonly edits: readonly Edit[]
-  /** Number of statements that are not empty. The body of a SQL function may raise it; it is never too low. */
+  /** Number of statements that are not empty. It may be too high because of the body of an SQL function, and is never too low. */
   readonly statementCount: number
   /** Offset in `source` of a quote that is never closed; null when all are. */
   readonly unterminatedAt: number | null

@@ -1,5 +1,5 @@
 /** The names of the parameter styles (PEP 249's and SQLite's), and the check of a given one. */
-import { inspect } from 'node:util'
+import { describeValue } from '../../src-async/errors/describe-value.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import type { ParamStyle } from './marker-scan.ts'
 
@@ -11,5 +11,5 @@ const STYLES: readonly ParamStyle[] = ['pyformat', 'format', 'qmark', 'numeric',
 export function requireStyle(style: unknown, what = 'paramstyle'): ParamStyle {
   const found = STYLES.find((known) => known === style)
   if (found !== undefined) return found
-  throw new ProgrammingError(`${what}: expected one of ${STYLES.join(', ')}, got ${inspect(style).slice(0, 40)}`)
+  throw new ProgrammingError(`${what}: expected one of ${STYLES.join(', ')}, got ${describeValue(style)}`)
 }

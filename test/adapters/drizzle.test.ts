@@ -108,7 +108,7 @@ async function controlOf<T>(run: (other: NodePgDatabase) => Promise<T>): Promise
   }
 }
 
-test('every column type is written and read as over pg, on both faces', async () => {
+test('every column type is written and read as over pg, in both APIs', async () => {
   using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
   con.execute(DDL)
   const wanted = await controlOf(async (other) => {
@@ -195,7 +195,7 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(await orm.select({ name: users.name }).from(users)).toEqual([{ name: 'kept' }])
   })
 
-  test('queries asked at once run one after another, in a transaction and out of it', async () => {
+  test('queries that are asked at once run one after another, in a transaction and outside of one', async () => {
     const name = (who: { insert: typeof orm.insert }, text: string): Promise<unknown> =>
       who.insert(users).values({ name: text }).execute()
     await Promise.all([name(orm, 'a'), name(orm, 'b')])
@@ -314,7 +314,7 @@ describe('transactions on one connection', () => {
     expect(await names()).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  test("a query that a transaction's function has deferred waits for its turn", async () => {
+  test("a query that a transaction's function starts later waits for its turn", async () => {
     let late: () => Promise<unknown> = () => Promise.resolve()
     await orm.transaction(async (tx) => {
       await add(tx, 'first')
@@ -380,7 +380,7 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
-  test('a connection without autocommit is refused, also if autocommit was turned off later', () => {
+  test('a connection that is not in autocommit is refused, also if autocommit was turned off later', () => {
     using other = db.connect(sharedServer().dsn({ database }))
     expect(() => drizzleSync(other)).toThrow('autocommit: true')
     const orm = drizzleSync(con)
@@ -445,7 +445,7 @@ function migrationsFolder(): string {
   return folder
 }
 
-test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+test('migrations of drizzle-kit run once, from either API', async () => {
   const folder = migrationsFolder()
   try {
     using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })

@@ -185,7 +185,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     if (kind === 'async' || !(connection as db.Connection).closed) connection.close()
   })
 
-  test('is taken in turns by two Kysely objects', async () => {
+  test('serves two Kysely objects in turns', async () => {
     const order: string[] = []
     const first = await kysely.startTransaction().execute()
     const waits = insert(other, 'outside').then(() => order.push('outside'))
@@ -222,7 +222,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     expect(await names()).toEqual([])
   })
 
-  test("keeps its owner's transaction: one of Kysely's inside is a savepoint", async () => {
+  test("keeps its owner's transaction, in which a transaction of Kysely is a savepoint", async () => {
     await connection.execute('begin')
     await insert(kysely, 'a')
     await kysely.transaction().execute((trx) => insert(trx, 'b'))
@@ -246,7 +246,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
   })
 })
 
-test('a transaction or stream of Kysely that comes first in transaction(fn) is undone with it', async () => {
+test('a transaction or stream of Kysely that is the first in transaction(fn) is rolled back with it', async () => {
   await using connection = await connect(sharedServer().dsn({ database }))
   await connection.execute(TABLES)
   const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
@@ -344,7 +344,7 @@ test('misspelled options are refused', () => {
   expect(() => streamSync(con, query, wrong)).toThrow('streamSync: unknown option "timout"')
 })
 
-test('a blocking connection without autocommit is refused', () => {
+test('a blocking connection that is not in autocommit is refused', () => {
   using connection = db.connect(sharedServer().dsn())
   expect(() => new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })).toThrow('autocommit: true')
 })
@@ -374,7 +374,7 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
     expect(rows).toEqual([{ id: 1, name: 'Ada', tags: { a: 1 } }])
   })
 
-  test('results of statements that write, as Kysely has them', () => {
+  test("results of statements that write have Kysely's form", () => {
     const [inserted] = executeSync(con, kysely.insertInto('person').values({ name: 'Ada', age: 1, tags: null }))
     expect(inserted?.numInsertedOrUpdatedRows).toBe(1n)
     const updated = executeTakeFirstSync(con, kysely.updateTable('person').set({ age: 2 }))
@@ -392,7 +392,7 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
     expect(() => executeSync(con, sql`select 1` as never)).toThrow('.compile(db)')
   })
 
-  test('no row is undefined, or an error', () => {
+  test('a query without a row gives undefined, or throws if the program asks for that', () => {
     const query = kysely.selectFrom('person').selectAll()
     expect(executeTakeFirstSync(con, query)).toBeUndefined()
     expect(() => executeTakeFirstOrThrowSync(con, query)).toThrow(NoResultError)

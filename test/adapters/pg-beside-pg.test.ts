@@ -82,14 +82,14 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     expect(ours).toEqual(Array.from({ length: 3 }, () => 'Client was closed and is not queryable'))
   })
 
-  test('that was asked before the end of a client that never connected, where in pg it never settles', async () => {
+  test('that was sent before the end of a client that never connected, where in pg it never settles', async () => {
     const client = new pg.Client(config({ pipeline }))
     const waiting = asked(client)
     await client.end()
     expect(await waiting).toBe('Connection terminated')
   })
 
-  test('that was asked before connecting', async () => {
+  test('that was sent before connecting', async () => {
     const [theirs, ours] = await beside(config({ pipeline }), async (client) => {
       const waiting = asked(client)
       await client.connect()
@@ -142,7 +142,7 @@ describe.each([false, true])('with pipeline: %s a transaction that waits in the 
   })
 })
 
-test('an error of the driver itself is a DatabaseError, and outside of a transaction it has no other effect', async () => {
+test('an error of the driver is a DatabaseError, and outside of a transaction it has no other effect', async () => {
   const client = new pg.Client(config())
   await client.connect()
   const refused = client.query('select $1::text', ['a', 'b'])

@@ -76,7 +76,7 @@ describe.each(SERVERS)('over %s', (server) => {
     await client.query('rollback')
   })
 
-  test('errors reach the read that waits and those after it, and the connection goes on', async () => {
+  test('errors reach the waiting read and those after it, and the connection stays usable', async () => {
     for (const text of ['select nope', 'select 1 / (2 - i) from generate_series(1, 5) i', 'no sql']) {
       const cursor = client.query(new Cursor(text))
       const [one, two] = await Promise.allSettled([cursor.read(10), cursor.read(10)])
@@ -214,7 +214,7 @@ class MessageReader {
   }
 }
 
-test('an object that opens a portal by protocol messages gets its rows', async () => {
+test('a query object that sends protocol messages to open a portal gets its rows', async () => {
   const client = new Client(await configOf('PostgreSQL 18'))
   await client.connect()
   for (let i = 0; i < 12; i++) {

@@ -59,7 +59,7 @@ describe('Knex by a dialect of a few lines', () => {
     await db.destroy()
   })
 
-  test('inserts, reads, undoes and streams', async () => {
+  test('inserts, reads, rolls back and streams', async () => {
     const inserted = await db('knex_item')
       .insert([{ name: 'a', data: JSON.stringify({ x: [1] }) }, { name: 'b' }])
       .returning('*')

@@ -52,7 +52,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect([client.getTransactionStatus(), Object.keys(inserted)]).toEqual(['I', Object.keys(new Result())])
   })
 
-  test('rows are arrays where that is asked for, also with one name twice', async () => {
+  test('rows are arrays if the program asks for them, also with one name twice', async () => {
     const twice = { text: 'select 1 as a, $1::int8 as a', values: [2] }
     expect((await client.query({ ...twice, rowMode: 'array' })).rows).toEqual([[1, '2']])
     expect((await client.query(twice)).rows).toEqual([{ a: '2' }])
@@ -84,7 +84,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(rows[0]).toEqual([null, { a: 1 }, [1, 2], ['1', '2', null, 'a"b'], Buffer.from([1, 255]), '1', 'true', 'x'])
   })
 
-  test('bytes go to a parameter of any type', async () => {
+  test('bytes can be sent to a parameter of any type', async () => {
     const bytes = [Buffer.from('text'), new Uint8Array(Buffer.from('{"a":2}')), Buffer.from([0, 0, 1, 0])]
     const { rows } = await client.query({
       text: 'select $1 a, $2::json b, $3::int4 c',
@@ -94,7 +94,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(rows).toEqual([['text', { a: 2 }, 256]])
   })
 
-  test('a parser of the query counts before one of the client, and that before one of the table', async () => {
+  test('a parser of the query overrides one of the client, which overrides one of the table', async () => {
     const text = 'select 1::int8 as a, 2 as b, null::int8 as n, null::text as t'
     const own = new TypeOverrides()
     own.setTypeParser(20, (value: string) => `own ${value}`)
@@ -156,7 +156,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
   })
 
-  test('names stand for texts', async () => {
+  test('a query with a name keeps its text', async () => {
     const named = { name: 'one', text: 'select $1::int as a' }
     expect((await client.query({ ...named, values: [1] })).rows).toEqual([{ a: 1 }])
     expect((await client.query({ name: 'one', values: [2] })).rows).toEqual([{ a: 2 }])
@@ -202,7 +202,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
   })
 
-  test('statements in a transaction run in it, and the status shows a failed one', async () => {
+  test('statements in a transaction run in it, and the status shows if it has failed', async () => {
     await client.query('begin')
     await expect(client.query('select $1::int / 0', [1])).rejects.toThrow('division by zero')
     expect(client.getTransactionStatus()).toBe('E')
@@ -324,7 +324,7 @@ describe('pipeline: true', () => {
   })
   afterEach(() => client.end())
 
-  test('runs in the order in which it was asked, known and new texts mixed', async () => {
+  test('runs queries in the order in which they were asked, with known and new texts mixed', async () => {
     const count = 'select count(*)::int as n from log'
     await client.query(count)
     await client.query(count)

@@ -155,7 +155,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
       'relation "pet" already exists',
     ],
     ['after data', 'create table pet (a int);\ncopy pet from stdin;\n1\n\\.\n  selec', '5:3', 'syntax error'],
-  ])('undoes a failing file and names the place %s', async (_which, sql, place, words) => {
+  ])('rolls back a failing file and names the place %s', async (_which, sql, place, words) => {
     file('1-pet.sql', sql)
     const failure = await umzug.up().catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(MigrationError)

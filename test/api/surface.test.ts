@@ -12,7 +12,7 @@ import { describeSurface } from '../support/declarations.ts'
 
 const emitted = fileURLToPath(new URL('../../dist/types', import.meta.url))
 
-describe('the declarations of the doors are those of the lock', () => {
+describe('the declarations of each door are those of its lock file', () => {
   test.each([
     ['syncpg', 'src-sync/index.d.ts', 'sync.lock'],
     ['syncpg/async', 'src-async/index.d.ts', 'async.lock'],
@@ -65,7 +65,7 @@ export {};
   const describeDoor = (changed: Record<string, string> = {}): string =>
     describeSurface('door.d.ts', (path) => ({ ...files, ...changed })[path] ?? `missing ${path}`)
 
-  test('lists the exports and all that they lead to, and nothing else', () => {
+  test('lists the exports and all declarations that they refer to, and nothing else', () => {
     expect(describeDoor()).toBe(`exports:
   Broken
   Options
@@ -106,7 +106,7 @@ export declare function make(name: string, options: Options): Thing;
 `)
   })
 
-  test('changes with a declaration that an export leads to', () => {
+  test('changes with a declaration that an export refers to', () => {
     const changed = describeDoor({ 'options.d.ts': files['options.d.ts']!.replace('most: number', 'most: bigint') })
     expect(changed).not.toBe(describeDoor())
   })

@@ -7,7 +7,7 @@ describe('globals', () => {
 
   test('threadsafety is an integer from 0 to 3', () => expect([0, 1, 2, 3]).toContain(db.threadsafety))
 
-  test('paramstyle is one of the five words', () => {
+  test('paramstyle is one of the five styles', () => {
     expect(['qmark', 'numeric', 'named', 'format', 'pyformat']).toContain(db.paramstyle)
   })
 
@@ -26,7 +26,7 @@ describe('exceptions', () => {
     [db.InternalError, db.DatabaseError],
     [db.ProgrammingError, db.DatabaseError],
     [db.NotSupportedError, db.DatabaseError],
-  ])('%o has the superclass it should', (subclass, superclass) => {
+  ])('%o has the superclass that PEP 249 requires', (subclass, superclass) => {
     expect(Object.getPrototypeOf(subclass.prototype)).toBe(superclass.prototype)
   })
 

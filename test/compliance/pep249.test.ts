@@ -110,7 +110,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       }
     })
 
-    test('has the class of the failure', () => {
+    test('throws the error class that fits the failure', () => {
       populate()
       con.execute('create unique index on booze (name)')
       expect(failureOf(() => con.execute(insert(), parameters('XXXX', 1)))).toBeInstanceOf(db.IntegrityError)
@@ -158,7 +158,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect(db.NUMBER.equals(description?.[1]?.[1] ?? 0)).toBe(true)
     })
 
-    test('is there for a query that finds nothing', () => {
+    test('exists for a query that finds no row', () => {
       const cursor = populate()
       cursor.execute('select name from booze where false')
       expect([cursor.description?.length, cursor.fetchall()]).toEqual([1, []])
@@ -199,7 +199,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       }
     })
 
-    test('goes without parameters', () => {
+    test('works without parameters', () => {
       populate()
       expect(con.execute("select name from booze where name = 'XXXX'").fetchall()).toHaveLength(1)
     })
@@ -292,7 +292,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect([seen, cursor.rownumber]).toEqual([BOOZE, 7])
     })
 
-    test('scroll outside is an IndexError, here a RangeError', () => {
+    test('scroll beyond the result is an IndexError, here a RangeError', () => {
       const cursor = populate()
       cursor.execute('select name from booze order by name')
       cursor.scroll(2)

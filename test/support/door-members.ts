@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describeSurface } from './declarations.ts'
+import { endOf, splitAt, squeezed, unwrapped } from './type-text.ts'
 
 /** One signature of a method or a function. */
 export interface Signature {
@@ -32,8 +33,12 @@ export interface Door {
   readonly classes: readonly string[]
   /** Exported functions. */
   readonly functions: ReadonlyMap<string, readonly Signature[]>
-  /** The names of the options in a type: an interface, an intersection, a union, `Omit`, `Pick` or a literal. */
-  optionsOf(type: string): ReadonlySet<string>
+  /** The options in a type, by name, each with its type: an interface, an intersection, a union, `Omit`, `Pick` or a literal. */
+  optionsOf(type: string): ReadonlyMap<string, string>
+  /** The type that an alias stands for; null for other names. */
+  aliasOf(name: string): string | null
+  /** The files that declare a type; empty for a type that the door does not reach. */
+  filesOf(name: string): string
 }
 
 const EMITTED = fileURLToPath(new URL('../../dist/types', import.meta.url))
@@ -46,16 +51,23 @@ export function readDoor(path: string): Door {
 
 /** @param surface the result of `describeSurface` */
 export function doorOf(surface: string): Door {
-  const [list = '', ...rest] = surface.split(/^--- .*$/m)
+  const [list = '', ...rest] = surface.split(/^--- /m)
   const exports = new Map<string, string>()
   for (const line of list.split('\n')) {
     const name = /^ {2}([\w$]+)$/.exec(line)?.[1]
     if (name !== undefined) exports.set(name, name)
   }
   const declared = new Map<string, string[]>()
-  for (const statement of statementsOf(rest.join('\n'))) {
-    const name = HEAD.exec(statement)?.[2]
-    if (name !== undefined) declared.set(name, [...(declared.get(name) ?? []), statement])
+  const files = new Map<string, string>()
+  for (const part of rest) {
+    const [file = ''] = part.split('\n', 1)
+    for (const statement of statementsOf(part.slice(file.length))) {
+      const name = HEAD.exec(statement)?.[2]
+      if (name === undefined) continue
+      declared.set(name, [...(declared.get(name) ?? []), statement])
+      // The blocking API has a function `Date`, while the type of this name is the global one.
+      if (!/\bfunction /.test(statement.split('(', 1)[0] ?? '')) files.set(name, `${files.get(name) ?? ''} ${file}`)
+    }
   }
   const kindOf = (name: string): string | undefined => HEAD.exec(declared.get(name)?.[0] ?? '')?.[1]
   const membersOf = (name: string): ReadonlyMap<string, Member> | null => {
@@ -74,7 +86,7 @@ export function doorOf(surface: string): Door {
       const inherited = membersOf(parent.replace(/<.*$/s, '').trim())
       for (const [key, member] of inherited ?? []) members.set(key, member)
       if (inherited !== null) continue
-      for (const key of optionsOf(parent)) members.set(key, { name: key, signatures: [], type: null })
+      for (const [key, type] of optionsOf(parent)) members.set(key, { name: key, signatures: [], type })
     }
     const own = new Set<string>()
     for (const part of splitAt(statement.slice(open + 1, statement.lastIndexOf('}')), ';')) {
@@ -87,26 +99,35 @@ export function doorOf(surface: string): Door {
     }
     return members
   }
-  const optionsOf = (type: string): ReadonlySet<string> => {
+  const optionsOf = (type: string): ReadonlyMap<string, string> => {
     const text = unwrapped(type)
     for (const operator of ['&', '|']) {
       const parts = splitAt(text, operator)
-      if (parts.length > 1) return new Set(parts.flatMap((part) => [...optionsOf(part)]))
+      if (parts.length > 1) return together(parts.map(optionsOf))
     }
     if (text.startsWith('{')) {
-      return new Set(splitAt(text.slice(1, -1), ';').flatMap((part) => readMember(part.trim())?.name ?? []))
+      const members = splitAt(text.slice(1, -1), ';').map((part) => readMember(part.trim()))
+      return typesOf(members.filter((member) => member !== null))
     }
-    const [, name = '', given] = /^([\w$]+)(?:<(.*)>)?$/s.exec(text) ?? []
-    if ((name === 'Omit' || name === 'Pick') && given !== undefined) {
+    const [, name = '', given = ''] = /^([\w$]+)(?:<(.*)>)?$/s.exec(text) ?? []
+    if (name === 'Omit' || name === 'Pick') {
       const [from = '', keys = ''] = splitAt(given, ',')
       const named = new Set([...keys.matchAll(/'(\w+)'/g)].map(([, key]) => key))
-      return new Set([...optionsOf(from)].filter((key) => named.has(key) === (name === 'Pick')))
+      return new Map([...optionsOf(from)].filter(([key]) => named.has(key) === (name === 'Pick')))
     }
-    if (name === 'Readonly' || name === 'Partial' || name === 'Required') return optionsOf(given ?? '')
+    if (name === 'Readonly' || name === 'Partial' || name === 'Required') return optionsOf(given)
     const members = membersOf(name)
-    if (members !== null) return new Set(members.keys())
-    const alias = kindOf(name) === 'type' ? declared.get(name)?.[0] : undefined
-    return alias === undefined ? new Set() : optionsOf(alias.slice(alias.indexOf('=') + 1).replace(/;\s*$/, ''))
+    if (members !== null) return typesOf([...members.values()])
+    const alias = aliasOf(name, splitAt(given, ','))
+    return alias === null ? new Map() : optionsOf(alias)
+  }
+  /** @param given the types for the type parameters of the alias */
+  const aliasOf = (name: string, given: readonly string[] = []): string | null => {
+    if (kindOf(name) !== 'type') return null
+    const [, head = '', type = ''] = /^([^=]*)=(.*?);?\s*$/s.exec(declared.get(name)?.[0] ?? '') ?? []
+    const parameters = splitAt(/<(.*)>/s.exec(head)?.[1] ?? '', ',').map((each) => each.trim().split(/\s/)[0])
+    const filled = type.replaceAll(/[\w$]+/g, (word) => given[parameters.indexOf(word)]?.trim() ?? word)
+    return squeezed(filled)
   }
   const functions = new Map<string, Signature[]>()
   for (const name of exports.keys()) {
@@ -120,7 +141,32 @@ export function doorOf(surface: string): Door {
     )
   }
   const classes = [...exports.keys()].filter((name) => kindOf(name) === 'class')
-  return { exports: new Set(exports.keys()), membersOf, classes, functions, optionsOf }
+  return {
+    exports: new Set(exports.keys()),
+    membersOf,
+    classes,
+    functions,
+    optionsOf,
+    aliasOf: (name) => aliasOf(name),
+    filesOf: (name) => files.get(name) ?? '',
+  }
+}
+
+/** The options by name. A method has the type of a function. */
+function typesOf(members: readonly Member[]): Map<string, string> {
+  const written = ({ parameters, result }: Signature): string =>
+    `(${parameters.map(({ name, type }) => `${name}: ${type}`).join(', ')}) => ${result}`
+  return new Map(members.map(({ name, type, signatures }) => [name, type ?? signatures.map(written).join(' | ')]))
+}
+
+/** The options of all parts. An option that several parts have takes what any of them takes. */
+function together(parts: readonly ReadonlyMap<string, string>[]): Map<string, string> {
+  const all = new Map<string, string>()
+  for (const [name, type] of parts.flatMap((part) => [...part])) {
+    const known = all.get(name)
+    all.set(name, known === undefined || known === type ? type : `${known} | ${type}`)
+  }
+  return all
 }
 
 /** Top-level statements: each begins at the start of a line, and what belongs to it is indented or closes it. */
@@ -150,41 +196,4 @@ function readMember(text: string): Member | null {
     return { name: parameter, type: squeezed(type), isOptional: mark === '?' }
   })
   return { name, signatures: [{ parameters, result }], type: null }
-}
-
-function unwrapped(type: string): string {
-  const text = type.trim().replace(/^[&|]\s*/, '')
-  return text.startsWith('(') && endOf(text, 0) === text.length - 1 ? unwrapped(text.slice(1, -1)) : text
-}
-
-function squeezed(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim()
-}
-
-/** Where the bracket that opens at `start` is closed. */
-function endOf(text: string, start: number): number {
-  let depth = 0
-  for (let at = start; at < text.length; at++) {
-    const letter = text[at] as string
-    if ('([{<'.includes(letter)) depth += 1
-    else if (')]}'.includes(letter) || (letter === '>' && text[at - 1] !== '=')) depth -= 1
-    if (depth === 0) return at
-  }
-  return text.length
-}
-
-/** The parts of a text between separators outside of brackets; none of an empty one. */
-function splitAt(text: string, separator: string): string[] {
-  const parts: string[] = []
-  let from = 0
-  for (let at = 0; at < text.length; at++) {
-    const letter = text[at] as string
-    if ('([{<'.includes(letter)) at = endOf(text, at)
-    else if (letter === separator) {
-      parts.push(text.slice(from, at))
-      from = at + 1
-    }
-  }
-  parts.push(text.slice(from))
-  return parts.filter((part) => part.trim() !== '')
 }

@@ -1,16 +1,20 @@
-/** Finds the differences between the two doors: names, members, options and results that only one of them has. */
+/**
+ * Finds the differences between the two doors: names, members and options that only one of them has, and options,
+ * results and types that differ.
+ */
 import type { Door, Member, Signature } from './door-members.ts'
+import { type ComparedType, comparedType } from './compared-type.ts'
 
 export interface Difference {
   /**
    * `Connection.pipeline` for a name that one door has, `Connection.fetch { signal }` for an option, `Connection.execute` for a
-   * result.
+   * result, `CopySource` for a type.
    */
   readonly name: string
-  readonly kind: 'name' | 'option' | 'result'
-  /** The door that has it; both for a result that differs. */
+  readonly kind: 'name' | 'option' | 'option type' | 'result' | 'type'
+  /** The door that has it; both for options, results and types that differ. */
   readonly side: 'blocking' | 'async' | 'both'
-  /** For a result that differs, the types of both doors. */
+  /** The types of both doors, where they differ. */
   readonly detail: string
 }
 
@@ -18,6 +22,8 @@ const OPTIONS = new Set(['options', 'sizes'])
 
 export function differencesOf(blocking: Door, async: Door): Difference[] {
   const optionTypes = new Set([blocking, async].flatMap((door) => [...namesOfOptionTypes(door)]))
+  const shared = [...blocking.exports].filter((name) => async.exports.has(name))
+  const compared = (door: Door, type: string): ComparedType => comparedType(door, type, new Set(shared))
   return [
     ...onlyIn(blocking.exports, async.exports).map((name) => difference(name)),
     ...[...blocking.functions].flatMap(([name, signatures]) => {
@@ -25,33 +31,48 @@ export function differencesOf(blocking: Door, async: Door): Difference[] {
       const own = { name, signatures, type: null }
       return other === undefined ? [] : compare(name, own, { name, signatures: other, type: null })
     }),
-    ...[...blocking.exports].filter((name) => async.exports.has(name)).flatMap(membersOfBoth),
+    ...shared.flatMap(membersOfBoth),
+    ...shared.filter((name) => !optionTypes.has(name)).flatMap(aliasOfBoth),
   ]
 
   function membersOfBoth(name: string): Difference[] {
     const [own, other] = [blocking.membersOf(name), async.membersOf(name)]
     // The options of methods are compared method by method.
     if (own === null || other === null || optionTypes.has(name)) return []
-    const named = (members: ReadonlyMap<string, Member>): Set<string> => new Set([...members.keys()].map(shared))
-    const theirs = new Map([...other].map(([key, member]) => [shared(key), member]))
+    const named = (members: ReadonlyMap<string, Member>): Set<string> => new Set([...members.keys()].map(sharedName))
+    const theirs = new Map([...other].map(([key, member]) => [sharedName(key), member]))
     return [
       ...onlyIn(named(own), named(other)).map((each) => difference({ ...each, name: `${name}.${each.name}` })),
       ...[...own].flatMap(([key, member]) => {
-        const twin = theirs.get(shared(key))
-        return twin === undefined ? [] : compare(`${name}.${shared(key)}`, member, twin)
+        const twin = theirs.get(sharedName(key))
+        return twin === undefined ? [] : compare(`${name}.${sharedName(key)}`, member, twin)
       }),
     ]
   }
 
+  function aliasOfBoth(name: string): Difference[] {
+    const [own, other] = [blocking.aliasOf(name), async.aliasOf(name)]
+    if (own === null || other === null || blocking.filesOf(name) === async.filesOf(name)) return []
+    return differing({ name, kind: 'type' }, own, other)
+  }
+
   function compare(name: string, own: Member, other: Member): Difference[] {
-    const options = onlyIn(optionsOf(blocking, own), optionsOf(async, other))
-    const results = [resultOf(own), resultOf(other)]
+    const [options, others] = [optionsOf(blocking, own), optionsOf(async, other)]
+    const named = onlyIn(new Set(options.keys()), new Set(others.keys()))
     return [
-      ...options.map((each) => ({ ...each, name: `${name} { ${each.name} }`, kind: 'option' as const, detail: '' })),
-      ...(results[0] === results[1]
-        ? []
-        : [{ name, kind: 'result' as const, side: 'both' as const, detail: results.join(' / ') }]),
+      ...named.map((each) => ({ ...each, name: `${name} { ${each.name} }`, kind: 'option' as const, detail: '' })),
+      ...[...options].flatMap(([option, type]) => {
+        const twin = others.get(option)
+        return twin === undefined ? [] : differing({ name: `${name} { ${option} }`, kind: 'option type' }, type, twin)
+      }),
+      ...differing({ name, kind: 'result' }, resultOf(own), resultOf(other)),
     ]
+  }
+
+  function differing(what: Pick<Difference, 'name' | 'kind'>, blockingType: string, asyncType: string): Difference[] {
+    const [own, other] = [compared(blocking, blockingType), compared(async, asyncType)]
+    if (own.key === other.key) return []
+    return [{ ...what, side: 'both', detail: `${own.text} / ${other.text}` }]
   }
 }
 
@@ -80,7 +101,7 @@ function onlyIn(
 }
 
 /** Each face has its own symbols for the end of a scope and for iteration. */
-function shared(name: string): string {
+function sharedName(name: string): string {
   return name
     .replace('Symbol.async', 'Symbol.')
     .replace('Symbol.Dispose', 'Symbol.dispose')
@@ -91,19 +112,14 @@ function isOptions({ name }: Signature['parameters'][number]): boolean {
   return OPTIONS.has(name)
 }
 
-function optionsOf(door: Door, { signatures }: Member): Set<string> {
+/** The options of all overloads, each with its type. */
+function optionsOf(door: Door, { signatures }: Member): Map<string, string> {
   const types = signatures.flatMap(({ parameters }) => parameters.filter(isOptions).map(({ type }) => type))
-  return new Set(types.flatMap((type) => [...door.optionsOf(type)]))
+  return new Map([...door.optionsOf(types.map((type) => `(${type})`).join(' | '))])
 }
 
-/** A result without the promise around it, and with one name for every type parameter. */
+/** The results of all overloads as one union, or the type of a property. */
 function resultOf({ signatures, type }: Member): string {
-  const results = signatures.length === 0 ? [type ?? ''] : signatures.map(({ result }) => result)
-  const plain = results.map((result) =>
-    result
-      .replace(/^Promise<(.*)>$/, '$1')
-      .replaceAll(/\b[RV]\b/g, 'T')
-      .replaceAll(/^readonly /g, ''),
-  )
-  return [...new Set(plain)].join(' or ')
+  if (signatures.length === 0) return type ?? ''
+  return [...new Set(signatures.map(({ result }) => `(${result})`))].join(' | ')
 }

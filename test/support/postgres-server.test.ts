@@ -38,12 +38,12 @@ describe('a PostgreSQL 18 server with TLS', () => {
     expect(version).toContain('PostgreSQL 18.')
   })
 
-  test.each(['trust', 'password', 'md5', 'scram', 'tlsOnly'] as const)('lets role %s in', async (name) => {
+  test.each(['trust', 'password', 'md5', 'scram', 'tlsOnly'] as const)('accepts the role %s', async (name) => {
     const options: DsnOptions = { ...TEST_ROLES[name], transport: name === 'tlsOnly' ? 'tls' : 'tcp' }
     expect(await askVersion(server.dsn(options))).toContain('PostgreSQL 18.')
   })
 
-  test.each(['password', 'md5', 'scram'] as const)('turns role %s away with a wrong password', async (name) => {
+  test.each(['password', 'md5', 'scram'] as const)('refuses the role %s with a wrong password', async (name) => {
     const dsn = server.dsn({ user: TEST_ROLES[name].user, password: 'wrong' })
     await expect(askVersion(dsn)).rejects.toMatchObject({ code: '28P01' })
   })
@@ -56,7 +56,7 @@ describe('a PostgreSQL 18 server with TLS', () => {
     await expect(askVersion(server.dsn({ ...TEST_ROLES[name], transport }))).rejects.toMatchObject({ code: '28000' })
   })
 
-  test('takes the client certificate for its password', async () => {
+  test('accepts the client certificate in place of a password', async () => {
     const { clientCertificate, clientKey, rootCertificate } = server.tls!
     const ssl = {
       ca: readFileSync(rootCertificate, 'utf8'),
@@ -66,7 +66,7 @@ describe('a PostgreSQL 18 server with TLS', () => {
     expect(await askVersion(server.dsn({ user: 'u_cert' }), { ssl })).toContain('PostgreSQL 18.')
   })
 
-  test('has a certificate that the foreign authority does not vouch for', async () => {
+  test('has a certificate that the foreign authority has not signed', async () => {
     const ssl = { ca: readFileSync(server.tls!.foreignRootCertificate, 'utf8') }
     await expect(askVersion(server.dsn(), { ssl })).rejects.toThrow(/verify|signed|issuer/i)
   })
@@ -92,7 +92,7 @@ test.each(['wrong-host', 'expired'] as const)('a server with a certificate that 
 })
 
 test.each(['rsa-sha256', 'rsa-sha384', 'ed25519'] as const)(
-  'certificates signed with %s serve',
+  'certificates that are signed with %s work',
   async (tlsSignature) => {
     const server = await startServer({ tls: true, tlsSignature })
     try {
@@ -103,7 +103,7 @@ test.each(['rsa-sha256', 'rsa-sha384', 'ed25519'] as const)(
   },
 )
 
-test.skipIf(!hasPostgres(13))('settings and hba lines of one’s own reach a PostgreSQL 13 server', async () => {
+test.skipIf(!hasPostgres(13))('a PostgreSQL 13 server gets the settings and hba lines of the test', async () => {
   const hba = 'host all u_trust all reject'
   const server = await startServer({ major: 13, hba, settings: { application_name: "it's" } })
   try {
@@ -128,7 +128,7 @@ test('a disposed server leaves neither process nor folder', async () => {
 })
 
 // Node 20 does not run TypeScript, so the victim is bundled first; it must die without any chance to clean up.
-test('a killed test process takes its server with it', async () => {
+test('a server ends when its test process is killed', async () => {
   const { build } = await import('esbuild')
   const source = fileURLToPath(new URL('postgres-server.ts', import.meta.url))
   const bundled = await build({

@@ -46,13 +46,13 @@ describe('between a client and an echo', () => {
     expect(proxy.forwardedBytes).toEqual({ toServer: sent.length, toClient: sent.length })
   })
 
-  test('large transfers pass a slow reader whole', async () => {
+  test('large transfers reach a slow reader complete', async () => {
     const sent = Buffer.alloc(4 * 1024 * 1024, 'x')
     client.write(sent)
     await expect.poll(() => received.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(sent.length)
   })
 
-  test('latency is felt in each direction', async () => {
+  test('latency applies to each direction', async () => {
     proxy.setFaults('both', { latencyMs: 40 })
     const startedAtMs = performance.now()
     client.write('x')
@@ -107,7 +107,7 @@ describe('between a client and an echo', () => {
     expect(error.code).toBe('ECONNRESET')
   })
 
-  test('a half-closed connection ends for the client, which may still write', async () => {
+  test("a half-closed connection ends for the client's reads, and it may still write", async () => {
     client.write('x')
     await once(client, 'data')
     const ended = once(client, 'end')
@@ -118,7 +118,7 @@ describe('between a client and an echo', () => {
     expect(String((await heard)[0])).toBe('still here')
   })
 
-  test('a refusing proxy takes no new connection and keeps the old', async () => {
+  test('a refusing proxy accepts no new connection and keeps the old ones', async () => {
     await proxy.refuse()
     const late = connect(proxy.port, proxy.host)
     const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException]
@@ -128,7 +128,7 @@ describe('between a client and an echo', () => {
   })
 })
 
-test('a PostgreSQL client speaks through it, one byte at a time', async () => {
+test('a PostgreSQL client works through the proxy, one byte at a time', async () => {
   const server = sharedServer()
   const proxy = await startProxy(server)
   proxy.setFaults('both', { chunkBytes: 1 })

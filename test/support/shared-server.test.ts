@@ -26,7 +26,7 @@ test('a connection string has the given parts, encoded', () => {
   )
 })
 
-test('a fresh database is empty and its own', async () => {
+test('a fresh database is empty, and is another one each time', async () => {
   const server = sharedServer()
   const name = await freshDatabase(server)
   await askServer(server, 'create table t (a int)', [], name)

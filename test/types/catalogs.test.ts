@@ -14,7 +14,7 @@ const CATALOGS = `
 const majors = new Set<PostgresMajor>([13, sharedServer().major])
 
 describe.each([...majors].filter(hasPostgres))('PostgreSQL %s', (major) => {
-  test('every table and view of the catalogs can be read, by both faces', { timeout: 120_000 }, async () => {
+  test('every table and view of the catalogs can be read, by both APIs', { timeout: 120_000 }, async () => {
     const server = await serverOfMajor(major)
     const database = await freshDatabase(server)
     // Statistics have columns of the type anyarray, and so has a default that came with its column.
@@ -72,7 +72,7 @@ describe('a schema of 1,000 tables with 50 columns each', () => {
     end $$;
     create type mood as enum ('a'); analyze pg_class; analyze pg_attribute; analyze pg_type`
 
-  test('does not slow down the learning of types, of one or of all', { timeout: 120_000 }, async () => {
+  test('does not slow down the learning of one type or of all', { timeout: 120_000 }, async () => {
     const database = await freshDatabase()
     await askServer(sharedServer(), SETUP, [], database)
     const con = await connect(sharedServer().dsn({ database }))

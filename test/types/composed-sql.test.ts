@@ -8,7 +8,7 @@ import { eachFace } from './faces.ts'
 import { failureOfAsync } from '../support/failure-of.ts'
 
 eachFace('composed sql', 'create table "My table" (id int, name text, at date)', (world) => {
-  test('goes where a text goes', async () => {
+  test('is accepted wherever a text is', async () => {
     const { con } = world
     const table = sql.id('My table')
     await con.execute(sql`insert into ${table} values (${1}, ${'Ann'}, ${'2024-01-02'}), (${2}, ${null}, ${null})`)
@@ -23,7 +23,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
     expect(await con.fetchval(sql`select name from ${table} where id = ${3}`)).toBe("it's \\ ${x}")
   })
 
-  test('has its own values: further ones are refused', async () => {
+  test('has its own values, so a list of values is refused', async () => {
     const refused = await failureOfAsync(() => world.con.fetch(sql`select ${1}`, [2]))
     expect(refused).toBeInstanceOf(ProgrammingError)
     expect(refused.message).toMatch(/already contains its values/)

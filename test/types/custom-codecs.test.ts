@@ -22,7 +22,7 @@ class Money {
 }
 
 eachFace('custom codecs', SETUP, (world) => {
-  test('a text codec takes and gives what its functions say, in arrays, composites, ranges and domains too', async () => {
+  test('a text codec uses its functions, in arrays, composites, ranges and domains too', async () => {
     const { con } = world
     await con.setTypeCodec('date', {
       encoder: (value: { day: string }) => value.day,
@@ -35,7 +35,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval('select $1::day::text', [day])).toBe('2024-01-02')
   })
 
-  test('a codec of numeric stays binary, and has the server’s digits', async () => {
+  test("a codec of numeric stays binary, and its decoder gets the server's digits", async () => {
     const { con } = world
     await con.setTypeCodec('numeric', {
       encoder: (value: Money) => `${value.cents}e-2`,
@@ -56,7 +56,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ])
   })
 
-  test('one function alone leaves the other half to the type’s own codec', async () => {
+  test("a codec with one function uses the type's own codec for the other direction", async () => {
     const { con } = world
     await con.setTypeCodec('jsonb', { decoder: (text: string) => ({ text }) })
     expect(await con.fetchval('select $1::jsonb', [{ a: [1] }])).toEqual({ text: '{"a": [1]}' })
@@ -90,7 +90,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ['timetz', '00:00:01+01', [1_000_000n, -3600]],
     ['interval', '1 year 2 days 3 us', [12, 2, 3n]],
     ['pair', '(7,2000-01-01)', [7, expect.objectContaining({ year: 2000 })]],
-  ])('a tuple codec of %s exchanges %s as its parts', async (type, text, parts) => {
+  ])('a tuple codec of %s gets and gives %s as the parts', async (type, text, parts) => {
     const { con } = world
     const seen: unknown[] = []
     await con.setTypeCodec(type, {
@@ -142,7 +142,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval("select 'a'::hue")).toBe('a')
   })
 
-  test('SQL’s own names are as good as pg_type’s', async () => {
+  test("SQL's names of types work like those of pg_type", async () => {
     const { con } = world
     await con.setTypeCodec('Double  Precision', { decoder: (text: string) => `<${text}>` })
     await con.setTypeCodec('timestamp with time zone', { schema: 'pg_catalog', decoder: () => 'then' })
@@ -163,14 +163,14 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchrow(sql)).toMatchObject({ n: 5, ns: [5] })
   })
 
-  test('a codec of a part set after the whole was learned reaches the whole', async () => {
+  test('a codec of an element or field applies to types that were learned before', async () => {
     const { con } = world
     expect(await con.fetchval("select row(1, '2024-01-02')::pair")).toMatchObject({ a: 1 })
     await con.setTypeCodec('int4', { decoder: (text: string) => `#${text}` })
     expect(await con.fetchval("select row(1, '2024-01-02')::pair")).toMatchObject({ a: '#1' })
   })
 
-  test('within an anonymous record too', async () => {
+  test('a codec applies within an anonymous record too', async () => {
     const { con } = world
     await con.setTypeCodec('int4', { decoder: (text: string) => `#${text}` })
     await con.setTypeCodec('mood', { decoder: (text: string) => text.toUpperCase() })
@@ -221,7 +221,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(refused.message).toMatch(message)
   })
 
-  test('hstore is an object without prototype; objects, Maps and pairs go in', async () => {
+  test('hstore is read as an object without prototype, and written from objects, Maps and pairs', async () => {
     const { con } = world
     expect(await con.fetchval(`select 'a=>1'::hstore`)).toBe('"a"=>"1"')
     await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
@@ -257,7 +257,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval('select $1::hstore::text', [value])).toBe('"b \\"\\\\"=>NULL, "__proto__"=>"1"')
   })
 
-  test('a type of one’s own can be read as a built-in one', async () => {
+  test('a type of the program can be read as a built-in one', async () => {
     const { con } = world
     await con.setBuiltinTypeCodec('citext', { codecName: 'json' })
     expect(await con.fetchval(`select '{"a": 1}'::citext`)).toEqual({ a: 1 })
@@ -284,20 +284,20 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(row).toMatchObject({ n: 7, ns: [7], p: { a: 7, b: { year: 2024 } } })
   })
 
-  test('COPY of records writes by a codec of text where the type’s bytes are text', async () => {
+  test("COPY of records uses a text codec if the type's binary form is text", async () => {
     const { con } = world
     await con.setTypeCodec('jsonb', { encoder: (value: { raw: string }) => value.raw })
     await con.copyRecordsToTable('item', { records: [[1, { raw: '{"a":1}' }, '2024-01-02']] })
     expect(await con.fetchval('select data::text from item')).toBe('{"a": 1}')
   })
 
-  test('a codec concerns its own connection', async () => {
+  test('a codec applies to its connection only', async () => {
     await world.con.setTypeCodec('int4', { decoder: () => 'mine' })
     const other = await world.connect()
     expect([await world.con.fetchval('select 1'), await other.fetchval('select 1')]).toEqual(['mine', 1])
   })
 
-  test('learning of types is not disturbed by codecs of the catalog’s types', async () => {
+  test("codecs of the catalog's types do not disturb the learning of types", async () => {
     const { con } = world
     for (const type of ['oid', 'text', 'name', 'int4']) {
       await con.setTypeCodec(type, {

@@ -60,7 +60,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await con.fetchval('select $1::int[]::text', [[1, 2]])).toBe('{1,2}')
   })
 
-  test('enum[] is an array of its labels', async () => {
+  test('enum[] is an array of labels', async () => {
     expect(await world.con.fetchval("select array['ok', null, 'sad']::mood[]")).toEqual(['ok', null, 'sad'])
     expect(await world.con.fetchval('select $1::mood[]::text', [['sad', null]])).toBe('{sad,NULL}')
   })
@@ -73,7 +73,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await world.con.fetchval('select float4send($1) = float4send(1.1::float4)', [1.1])).toBe(true)
   })
 
-  test('a numeric of 1,000 digits, and its scale', async () => {
+  test('a numeric keeps 1,000 digits and its scale', async () => {
     const digits = `${'1234567890'.repeat(100)}.${'0987654321'.repeat(90)}`
     expect(await world.con.fetchval('select $1::numeric', [digits])).toBe(digits)
     expect(await world.con.fetchval('select ($1::numeric + 1)::text', [digits])).toBe(digits.replace(/0\./, '1.'))
@@ -93,7 +93,7 @@ eachFace('old wounds', SETUP, (world) => {
     [[1, [2]], /is an array, but other elements are not/],
     [[1, undefined], /array element \[1\] is undefined; use null/],
     [[[[[[[[1]]]]]]], /more than 6 dimensions/],
-  ])('ragged nesting is refused: %j', async (value, message) => {
+  ])('nested arrays of different lengths are refused: %j', async (value, message) => {
     const refused = await failureOfAsync(() => world.con.fetch('select $1::int[]', [value]))
     expect(refused).toBeInstanceOf(DataError)
     expect(refused.message).toMatch(message)
@@ -159,7 +159,7 @@ eachFace('old wounds', SETUP, (world) => {
     }
   })
 
-  test('an instant is printed in UTC where it becomes text', async () => {
+  test('an instant that becomes text is printed in UTC', async () => {
     const { con } = world
     const at = new Date(0)
     const text = '1970-01-01 00:00:00+00'
@@ -177,7 +177,7 @@ eachFace('old wounds', SETUP, (world) => {
     await con.execute('drop table printed; reset timezone')
   })
 
-  test('an object whose content JSON does not see is refused', async () => {
+  test('an object whose content JSON.stringify would drop is refused', async () => {
     const hidden = [new Blob(['x']), new FormData(), new Headers({ a: '1' }), new URLSearchParams('a=1')]
     for (const value of [...hidden, new AbortController(), new Intl.NumberFormat(), Object(NaN), Object(-Infinity)]) {
       expect(await failureOfAsync(() => world.con.fetchval('select $1::jsonb', [value]))).toBeInstanceOf(DataError)
@@ -210,7 +210,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await failureOfAsync(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
   })
 
-  test('a number may have the blanks and underscores that the server allows', async () => {
+  test('a number in a string may have the blanks and underscores that the server allows', async () => {
     const { con } = world
     expect(await failureOfAsync(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
@@ -222,7 +222,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await failureOfAsync(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
   })
 
-  test('a month is a month and a day a day, not so many seconds', async () => {
+  test('an interval keeps months and days, and does not turn them into seconds', async () => {
     expect(await world.con.fetchval("select '1 mon 1 day 1 hour'::interval")).toEqual(
       new PgInterval(1, 1, 3_600_000_000n),
     )
@@ -274,7 +274,7 @@ eachFace('old wounds', SETUP, (world) => {
   })
 })
 
-describe('dates do not depend on where the program runs', () => {
+describe("dates do not depend on the program's time zone", () => {
   const script = `
     import * as db from 'syncpg'
     import { connect } from 'syncpg/async'

@@ -26,7 +26,7 @@ eachFace('rows', '', (world) => {
     ['record', { id: 1, name: 'Ann' }],
     ['array', [1, 'Ann']],
     ['object', { id: 1, name: 'Ann' }],
-  ])("rowFactory '%s', for a call and for a connection", async (rowFactory, expected) => {
+  ])("rowFactory '%s' applies to a call or a connection", async (rowFactory, expected) => {
     const [row] = await world.con.fetch(sql, [], { rowFactory })
     expect(row).toEqual(expected)
     const other = await world.connect({ rowFactory } as never)
@@ -36,7 +36,7 @@ eachFace('rows', '', (world) => {
     expect([await other.fetchval(sql), await other.fetchval(sql, [], 'name')]).toEqual([1, 'Ann'])
   })
 
-  test('a factory of one’s own is given the columns once, and the values of each row', async () => {
+  test('a function as rowFactory gets the columns once, and the values of each row', async () => {
     const seen: string[][] = []
     const rowFactory = (columns: readonly { name: string }[]): unknown => {
       seen.push(columns.map((column) => column.name))
@@ -62,7 +62,7 @@ eachFace('rows', '', (world) => {
     expect(await world.con.fetchval('select 1')).toBe(1)
   })
 
-  test('a class of rows, for a call and for a connection, and back', async () => {
+  test('a recordClass applies to a call or a connection, and a call can override it', async () => {
     const [row] = (await world.con.fetch(sql, [], { recordClass: Person })) as unknown as Person[]
     expect([row instanceof Person, row?.greet(), inspect(row)]).toEqual([
       true,
@@ -138,7 +138,7 @@ eachFace('rows', '', (world) => {
     expect(Object.getPrototypeOf(object)).toBe(Object.prototype)
   })
 
-  test('1,600 columns, and none', async () => {
+  test('a row may have 1,600 columns, or none', async () => {
     const wide = `select ${Array.from({ length: 1600 }, (_, i) => `${i} as c${i}`).join(', ')}`
     for (const rowFactory of ['record', 'array', 'object']) {
       const [row] = await world.con.fetch(wide, [], { rowFactory })
@@ -148,7 +148,7 @@ eachFace('rows', '', (world) => {
     expect(await world.con.fetchrow('select', [], { rowFactory: 'array' })).toEqual([])
   })
 
-  test('a row prints, spreads, destructures and compares by its columns', async () => {
+  test('a row is printed, spread, destructured and compared by its columns', async () => {
     const row = (await world.con.fetchrow(
       "select 5::int8 as id, 'x' as name, '\\xff'::bytea as b, 'Infinity'::float8 as f",
     ))!
@@ -203,7 +203,7 @@ eachFace('rows', '', (world) => {
     await world.con.execute('drop type pair; drop type mood')
   })
 
-  test('a type learned in a transaction that is rolled back is forgotten with it', async () => {
+  test('a type that was learned in a transaction is forgotten if the transaction is rolled back', async () => {
     const { con } = world
     for (const label of ['one', 'two']) {
       await con.execute('begin')
@@ -232,7 +232,7 @@ eachFace('rows', '', (world) => {
     await con.execute('drop table held; drop type shifting')
   })
 
-  test('types are learned in a transaction that may not write', async () => {
+  test('types are learned in a read-only transaction', async () => {
     const { con } = world
     await con.execute("create type ro as enum ('a')")
     await con.execute('begin read only')
@@ -243,7 +243,7 @@ eachFace('rows', '', (world) => {
 })
 
 describe('cursors', () => {
-  test('of the async face make rows as their options say', async () => {
+  test('of the async API make rows as their options say', async () => {
     const con = await async_.connect(sharedServer().dsn())
     await con.transaction(async () => {
       const rows: unknown[] = []
@@ -257,7 +257,7 @@ describe('cursors', () => {
     await con.close()
   })
 
-  test('of the blocking face, ordinary, named and streams', () => {
+  test('of the blocking API make rows as their options say, named cursors and streams too', () => {
     const con = db.connect(sharedServer().dsn(), { rowFactory: 'array' })
     const sql = 'select i, i * 2 as double from generate_series(1, 3) i'
     expect(con.execute(sql).fetchall()).toEqual([
@@ -289,7 +289,7 @@ describe('cursors', () => {
   })
 })
 
-test('everything holds where code may not be made from strings', async () => {
+test('rows are the same if generating code from strings is forbidden', async () => {
   const source = `
     import * as db from 'syncpg'
     class Person extends db.Record { greet() { return 'hello ' + this.name } }

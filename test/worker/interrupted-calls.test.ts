@@ -59,7 +59,7 @@ con.close()
 `
 
 test.each([4096, 1 << 20])(
-  'calls interrupted at any moment, with a ring of %i bytes',
+  'calls that are interrupted at any moment leave the session usable, with a ring of %i bytes',
   async (ringBytes) => {
     const given = { calls: CALLS, rounds: ROUNDS, dsn: sharedServer().dsn({ transport: 'unix' }), ringBytes }
     const run = await runScript(SCRIPT, { args: [JSON.stringify(given)], timeoutMs: 60_000 })

@@ -66,7 +66,7 @@ test.concurrent('the worker sends bytes that the kernel did not take', async () 
   expect([stdout, stderr]).toEqual(['true\n', ''])
 })
 
-test.concurrent('a time limit holds for what this thread has written', async () => {
+test.concurrent('a time limit applies to a statement that this thread has written', async () => {
   const { stdout, stderr } = await run(
     `const ask = () => {
        con.fetchval('select 1 from pg_sleep(%s)', [0])
@@ -108,7 +108,7 @@ test.concurrent.each([
   ['after the kernel has it', '', 'send(bytes); for (;;) {}', 1],
   ['in a transaction, before', 'con.execute("begin")', 'for (;;) {}', 0],
   ['in a transaction, after', 'con.execute("begin")', 'send(bytes); for (;;) {}', 1],
-])('a call interrupted while it writes, %s, leaves the session ready', async (_when, before, tearing, rows) => {
+])('a call that is interrupted while it writes, %s, leaves the session ready', async (_when, before, tearing, rows) => {
   const { stdout, stderr } = await run(
     `${TEAR}
      con.execute('create temp table t (a int)')
@@ -123,7 +123,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual([`ERR_SCRIPT_EXECUTION_TIMEOUT\n${rows} true\n`, ''])
 })
 
-test.concurrent('a call interrupted while it writes a statement that runs for long is cancelled', async () => {
+test.concurrent('a long statement is cancelled if its call is interrupted while it writes', async () => {
   const { stdout, stderr } = await run(
     `${TEAR}
      con.fetchval('select 1 from pg_sleep(%s)', [0])
@@ -154,7 +154,7 @@ test.concurrent('a long request that was written in part when the call was inter
   ])
 })
 
-test.concurrent('a descriptor whose number was given to something else is never written to', async () => {
+test.concurrent('the thread never writes to a descriptor whose number another file has got', async () => {
   // The thread recognises the socket by `fstat`, which is replaced here and describes another file.
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')

@@ -69,7 +69,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
   })
 
   test(
-    'every size around the edges of records, pieces, the ring and the request area',
+    'every size around the limits of records, pieces, the ring and the request area comes back unchanged',
     { timeout: 60_000 },
     async () => {
       // A row of one bytea has 11 bytes before its value, a record 16 before the row; edges are tried from well below.
@@ -89,7 +89,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     expectEcho(megabytes * 1024 * 1024 - 27)
   })
 
-  test('results of random sizes without parameters', async () => {
+  test('results of random sizes without parameters come unchanged', async () => {
     const pattern = 'The ring turns. '
     for (let round = 0; round < 200; round++) {
       const count = randomSize(20_000)
@@ -118,7 +118,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     expect(index).toBe(sizes.length)
   })
 
-  test('rows with notices between them, and a listener that dawdles', { timeout: 60_000 }, async () => {
+  test('rows with notices between them come unchanged to a slow listener', { timeout: 60_000 }, async () => {
     con.execute(
       'create or replace function pg_temp.loud(n int) returns text language plpgsql as ' +
         "$$ begin if n % 100 = 0 then raise notice '%', repeat('n', n); end if; return repeat('r', n); end $$",
@@ -141,7 +141,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     }
   })
 
-  test('failures between results: each call gets its own answer', async () => {
+  test('each call gets its own answer when some calls fail', async () => {
     for (let round = 0; round < 300; round++) {
       const size = randomSize(20_000)
       if (round % 3 === 0) {
@@ -154,7 +154,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     }
   })
 
-  test('two connections by turns, one worker', async () => {
+  test('two connections with one worker get their own answers in turns', async () => {
     const other = connect(sharedServer().dsn(), { autocommit: true, ringBytes: 2 * RING_BYTES })
     try {
       for (let round = 0; round < 200; round++) {

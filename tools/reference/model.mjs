@@ -119,16 +119,33 @@ export function optionsIn(type, model) {
     }
     const target = part.reflection
     if (target === undefined || target.kind === ReflectionKind.Class) return
-    if (target.kind === ReflectionKind.TypeAlias) return collect(target.type, filter)
+    if (target.kind === ReflectionKind.TypeAlias)
+      return addAll(optionsIn(target.type, model), argumentsOf(part, target))
     if (model.isExported(target)) named.add(target)
     add(target.children, filter)
   }
 
   function add(children = []) {
     for (const child of children) {
-      if (!properties.has(child.name) && child.kind === ReflectionKind.Property) properties.set(child.name, child)
+      // Where two forms exclude each other, one has `source?: undefined`. The other form says what the option takes.
+      const isKnown = properties.has(child.name) && properties.get(child.name).type?.name !== 'undefined'
+      if (!isKnown && child.kind === ReflectionKind.Property) properties.set(child.name, child)
     }
   }
+
+  /** Adds the options of an alias. A type parameter of the alias becomes the type that was given for it. */
+  function addAll(found, given) {
+    for (const declaration of found.named) named.add(declaration)
+    const children = [...found.properties.values()].map((child) => {
+      const type = given.get(child.type?.name)
+      return type === undefined ? child : Object.create(child, { type: { value: type } })
+    })
+    add(children)
+  }
+}
+
+function argumentsOf({ typeArguments = [] }, { typeParameters = [] }) {
+  return new Map(typeParameters.map(({ name }, index) => [name, typeArguments[index]]))
 }
 
 /** The parameters of a function that are objects of options, by their names. */

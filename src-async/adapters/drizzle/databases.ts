@@ -81,7 +81,7 @@ export function drizzle<TSchema extends Schema = Record<string, never>>(
  * @example
  *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
  *   const users = executeSync(db.select().from(schema.users))
- * @throws ProgrammingError for a connection without autocommit. If autocommit is turned off later, each query throws it
+ * @throws ProgrammingError for a connection without autocommit. If autocommit is turned off later, each query throws this error
  */
 export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   connection: BlockingConnection,

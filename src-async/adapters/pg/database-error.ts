@@ -72,7 +72,7 @@ export function isServerError(error: unknown): error is DbError {
 }
 
 /**
- * Turns the driver's error about a server error into pg's, whose `cause` it becomes. Other errors are returned
+ * Makes pg's error for an error of the server. The driver's error becomes its `cause`. Other errors are returned
  * unchanged.
  */
 export function databaseError(error: unknown): Error {

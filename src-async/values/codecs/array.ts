@@ -4,7 +4,7 @@
  * them. Source of truth: src/backend/utils/adt/arrayfuncs.c, array_send, array_out.
  */
 import { DataError } from '../../errors/tree.ts'
-import { describeValue, expected } from '../describe-value.ts'
+import { describeValue, expected } from '../../errors/describe-value.ts'
 import { arrayText, isList, parseArrayText } from '../array-text.ts'
 import { leaveToServer, ownText } from '../text-for-server.ts'
 import { converted } from '../to-postgres.ts'

@@ -3,7 +3,7 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { BitString } from '../bit-string.ts'
-import { expected } from '../describe-value.ts'
+import { expected } from '../../errors/describe-value.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 

@@ -2,7 +2,7 @@
  * `bool`. Takes booleans, and the words that the server reads as a boolean, but no numbers.
  * Source of truth: src/backend/utils/adt/bool.c, boolsend and boolout.
  */
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { BLANKS } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 

@@ -3,7 +3,7 @@
  * memory. Any view or buffer can be written. A string is what the server's input function reads: `\x6162`, or escapes.
  * Source of truth: src/backend/utils/adt/varlena.c, byteaout.
  */
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 

@@ -5,7 +5,7 @@
  */
 import { isDate, isMap } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import { Record, type Row } from '../record.ts'
 import { shapeFor, type RowShape } from '../row-shapes.ts'

@@ -7,7 +7,7 @@
 import { isDate as isDateObject } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MS, isDate, daysFromDate } from '../calendar.ts'
-import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { describeValue, expected, unreadable } from '../../errors/describe-value.ts'
 import { PgDate } from '../pg-date.ts'
 import { DAY_MICROSECONDS, PgTime, PgTimeTz, parseTime } from '../pg-time.ts'
 import { PgTimestamp } from '../pg-timestamp.ts'

@@ -4,7 +4,7 @@
  * Source of truth: src/backend/utils/adt/float.c, src/common/f2s.c.
  */
 import { DataError } from '../../errors/tree.ts'
-import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { describeValue, expected, unreadable } from '../../errors/describe-value.ts'
 import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 

@@ -4,7 +4,7 @@
  * truth: src/backend/utils/adt/geo_ops.c.
  */
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { Box, Circle, Line, LineSegment, Path, Point, Polygon } from '../geometry.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'

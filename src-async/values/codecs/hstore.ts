@@ -4,7 +4,7 @@
  */
 import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { requireText } from './text.ts'
 import { leaveToServer, ownText } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'

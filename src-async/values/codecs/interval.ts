@@ -3,7 +3,7 @@
  * Source of truth: src/backend/utils/adt/timestamp.c, interval_send and interval_out.
  */
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { PgInterval } from '../pg-interval.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'

@@ -3,7 +3,7 @@
  * `Json(text, { raw: true })`. Source of truth: src/backend/utils/adt/json.c, jsonb.c (a version byte, 1, comes first).
  */
 import { DataError } from '../../errors/tree.ts'
-import { describeValue, expected } from '../describe-value.ts'
+import { describeValue, expected } from '../../errors/describe-value.ts'
 import { PgJson } from '../json.ts'
 import { notJson } from '../require-json.ts'
 import { requireText } from './text.ts'

@@ -4,7 +4,7 @@
  * truth: src/backend/utils/adt/network.c, mac.c, mac8.c.
  */
 import { DataError } from '../../errors/tree.ts'
-import { expected } from '../describe-value.ts'
+import { expected } from '../../errors/describe-value.ts'
 import { addressText, parseAddress } from '../ip-address.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'

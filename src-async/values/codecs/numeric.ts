@@ -5,7 +5,7 @@
  */
 import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
-import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { describeValue, expected, unreadable } from '../../errors/describe-value.ts'
 import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'

@@ -3,7 +3,7 @@
  * Source of truth: src/backend/utils/adt/rangetypes.c, range_send, range_out; multirangetypes.c.
  */
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import { Range } from '../range.ts'
 import { leaveToServer, ownText } from '../text-for-server.ts'

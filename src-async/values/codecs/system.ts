@@ -3,7 +3,7 @@
  * catalogs. Source of truth: src/backend/utils/adt/pg_lsn.c, xid.c, tid.c, int.c.
  */
 import { DataError } from '../../errors/tree.ts'
-import { expected, unreadable } from '../describe-value.ts'
+import { expected, unreadable } from '../../errors/describe-value.ts'
 import { parseArrayText } from '../array-text.ts'
 import { literalText } from '../literal-text.ts'
 import { leaveToServer } from '../text-for-server.ts'

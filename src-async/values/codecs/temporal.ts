@@ -5,7 +5,7 @@
  */
 import { DataError, type DbError } from '../../errors/tree.ts'
 import type { TemporalNamespace } from '../calendar.ts'
-import { describeValue } from '../describe-value.ts'
+import { describeValue } from '../../errors/describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import type { PgDate } from '../pg-date.ts'
 import type { PgInterval } from '../pg-interval.ts'

@@ -4,7 +4,7 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { isDate } from '../any-realm.ts'
-import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { describeValue, expected, unreadable } from '../../errors/describe-value.ts'
 import { printedInstant } from '../instant-text.ts'
 import { PgDate } from '../pg-date.ts'
 import { PgInterval } from '../pg-interval.ts'

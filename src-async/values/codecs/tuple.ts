@@ -1,9 +1,9 @@
 /**
  * The format `tuple` of custom codecs: a value as an array of its numbers on the wire. Days and microseconds count from
- * 2000-01-01, the ends of their ranges are the infinities, and a zone counts westward, as in PostgreSQL.
+ * 2000-01-01. Their smallest and largest values are the infinities. A zone is in seconds west of UTC, as in PostgreSQL.
  */
 import { DataError } from '../../errors/tree.ts'
-import { describeValue } from '../describe-value.ts'
+import { describeValue } from '../../errors/describe-value.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 

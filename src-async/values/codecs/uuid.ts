@@ -2,7 +2,7 @@
  * `uuid`: read as a lower-case string with hyphens. Takes every form that the server reads: capitals, braces, and hyphens
  * after any group of four digits or none. Source of truth: src/backend/utils/adt/uuid.c.
  */
-import { expected } from '../describe-value.ts'
+import { expected } from '../../errors/describe-value.ts'
 import type { Codec } from '../codec.ts'
 
 const ACCEPTED = /^(\{?)(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}(\}?)$/i

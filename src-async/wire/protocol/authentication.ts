@@ -156,8 +156,8 @@ function* authenticateBySasl(
 }
 
 /**
- * Chooses the channel binding by libpq's rules. If both sides can bind, it is used. If only the client can, the client says
- * so, and the server notices if an attacker has removed its offer.
+ * Chooses the channel binding by libpq's rules. If both sides can bind, it is used. If only the client can, it tells the
+ * server. So the server notices if an attacker has removed its offer.
  */
 function chooseBinding(mayBind: boolean, mayNotBind: boolean, channel: Channel, policy: AuthPolicy): Binding {
   const { channelBinding } = policy

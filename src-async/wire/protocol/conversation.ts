@@ -1,8 +1,8 @@
 /**
  * The protocol as a queue of exchanges: it takes bytes in, gives bytes out, and calls the callbacks of `start` with the
  * replies. It knows no socket, no clock and no promise. The queue makes pipelining: a request is written when it is started,
- * and messages from the server go to the oldest exchange. An exchange that *holds the line* lets no later request be written
- * before it ends. ErrorResponse is handled only here: the error is kept, messages up to ReadyForQuery are dropped, and then it
+ * and messages from the server go to the oldest exchange. An *exclusive* exchange lets no later request be written before it
+ * ends. ErrorResponse is handled only here: the error is kept, messages up to ReadyForQuery are dropped, and then it
  * is thrown into the exchange.
  */
 import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
@@ -32,7 +32,7 @@ const ignore = (): void => {}
 interface Pending {
   readonly exchange: Exchange<unknown>
   /** Whether later requests wait until this exchange has ended. An exchange that writes again later needs it. */
-  readonly holdsLine: boolean
+  readonly isExclusive: boolean
   /** Takes rows that come before any other message of the exchange; null when no such rows may come. */
   readonly firstRows: RowSink | null
   /** Whether the driver itself has made the request, so that no call waits for it. */
@@ -47,7 +47,7 @@ export class Conversation implements FrameHandler {
   readonly #events: SessionEvents
   /** Exchanges whose request is written. The first one gets the server's messages. */
   readonly #started: Pending[] = []
-  /** Exchanges whose request is not written yet, because another exchange holds the line. */
+  /** Exchanges whose request is not written yet, because of an exclusive exchange or of `hold`. */
   readonly #waiting: Pending[] = []
   /** Copies of the messages that came while the current exchange waited for work in the thread pool. */
   readonly #early: { readonly tag: number; readonly body: Uint8Array }[] = []
@@ -68,7 +68,7 @@ export class Conversation implements FrameHandler {
     this.#link.needsCopyGuard = sendsWholeFlights
   }
 
-  /** Exchanges write to this link. Other code writes to it only while its COPY holds the line. */
+  /** Exchanges write to this link. Other code writes to it only during its COPY, which is exclusive. */
   get link(): Link {
     return this.#link
   }
@@ -106,7 +106,7 @@ export class Conversation implements FrameHandler {
 
   /** Whether the request of a new exchange would have to wait. */
   get isHeld(): boolean {
-    return this.#waiting.length > 0 || this.#isLineTaken
+    return this.#waiting.length > 0 || this.#mustWait
   }
 
   /** Whether the last byte received ended a message. */
@@ -119,20 +119,20 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * Queues an exchange. Writes its request at once, unless the line is held. Exactly one of the callbacks is called, once.
+   * Queues an exchange. Writes its request at once, unless it has to wait. Exactly one of the callbacks is called, once.
    * @param exchange made on this conversation's link
    * @param firstRows takes rows that come before any other message of the exchange
    * @returns the object that identifies the exchange, for `current` and `withdraw`
    */
   start<Reply>(
     exchange: Exchange<Reply>,
-    holdsLine: boolean,
+    isExclusive: boolean,
     resolve: (reply: Reply) => void,
     reject: (error: unknown) => void,
     firstRows: RowSink | null = null,
   ): object {
     const done = resolve as (reply: never) => void
-    return this.#enqueue({ exchange, holdsLine, firstRows, isInternal: false, resolve: done, reject })
+    return this.#enqueue({ exchange, isExclusive, firstRows, isInternal: false, resolve: done, reject })
   }
 
   /**
@@ -141,7 +141,7 @@ export class Conversation implements FrameHandler {
    */
   aside(exchange: Exchange<unknown>, ended: (error: unknown) => void = ignore): void {
     const resolve = (): void => ended(null)
-    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isInternal: true, resolve, reject: ended })
+    this.#enqueue({ exchange, isExclusive: false, firstRows: null, isInternal: true, resolve, reject: ended })
   }
 
   #enqueue(pending: Pending): Pending {
@@ -331,12 +331,12 @@ export class Conversation implements FrameHandler {
     this.#link.isFollowed = this.#started.length > 1
   }
 
-  get #isLineTaken(): boolean {
-    return this.#holds > 0 || (this.#started.at(-1)?.holdsLine ?? false)
+  get #mustWait(): boolean {
+    return this.#holds > 0 || (this.#started.at(-1)?.isExclusive ?? false)
   }
 
   #writeWaiting(): void {
-    while (this.#waiting.length > 0 && !this.#isLineTaken) this.#writeRequest(this.#waiting.shift()!)
+    while (this.#waiting.length > 0 && !this.#mustWait) this.#writeRequest(this.#waiting.shift()!)
   }
 
   /** Resumes the current exchange with a control message. */

@@ -1,5 +1,5 @@
 /**
- * COPY … FROM STDIN. The exchange stays open while data is sent, and holds the line: no later request is written before it
+ * COPY … FROM STDIN. The exchange stays open while data is sent, and is exclusive: no later request is written before it
  * ends. `copyIn` streams the data. `copyInWhole` sends the COPY and all its data in one write, for PGlite, which
  * cannot take a part of a COPY.
  */

@@ -1,6 +1,6 @@
 /**
- * COPY … TO STDOUT. The exchange stays open while data comes, and holds the line, because a cancel must not hit a request
- * behind the COPY. The payloads of CopyData go directly to a sink.
+ * COPY … TO STDOUT. The exchange stays open while data comes. It is exclusive (no later request is written before it
+ * ends), because a cancel of the COPY must not hit another request. The payloads of CopyData go directly to a sink.
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import { ProgrammingError } from '../../errors/tree.ts'

@@ -131,16 +131,16 @@ export function* readReleaseOfRun(link: Link): Exchange<void> {
   expect(link, COMMAND_COMPLETE, 'RELEASE')
 }
 
-/** Marks a server's error that came before the first Bind was accepted, so that the statement has not run at all. */
+/** Marks a server's error that came before the server accepted the first Bind: the statement has not run. */
 export function markNotStarted(error: unknown): void {
   if (error instanceof DbError && error.severity !== undefined) amend(error, { notStarted: true })
 }
 
 /**
- * Whether `writeQueries` has to wait for the answer to BEGIN. Then the exchange must hold the line: no later request may be
+ * Whether `writeQueries` has to wait for the answer to BEGIN. Then the exchange must be exclusive: no later request may be
  * written before it ends.
  */
-export function holdsLine(flight: Flight): boolean {
+export function mustBeExclusive(flight: Flight): boolean {
   return flight.begin !== null
 }
 

@@ -22,7 +22,7 @@ export function sendToken(link: Link, user: string, token: string | null, isPriv
   }
   // These are the characters of RFC 6750, section 2.1. Others could forge further fields of the message.
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
-    throw new AuthRefusedError('option oauthToken: this is no bearer token: it has characters that are not allowed')
+    throw new AuthRefusedError('connect: oauthToken: this is no bearer token: it has characters that are not allowed')
   }
   if (!isPrivate) {
     throw new AuthRefusedError('an OAuth token must not be sent unencrypted, because anyone who reads it can use it', {

@@ -94,7 +94,7 @@ function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
     row.forEach((value, index) => {
       const name = prefix + columns[index]!.name
       if (shell.variables.isSpecial(name)) {
-        // Otherwise the server could decide how the program goes on, for example whether it stops at errors.
+        // The name of a column comes from the server, which must not decide whether the program stops at errors.
         shell.warn(`attempt to \\gset into specially treated variable "${name}" ignored`)
       } else if (value === null) shell.variables.unset(name)
       else shell.variables.set(name, value)

@@ -34,22 +34,25 @@ describe('elements of an async iterable', () => {
     expect(rows.map(({ a }) => a)).toEqual(Array.from({ length: 1000 }, (_, index) => 1000 + index))
   })
 
-  test('may be none', async () => {
+  test('may be empty', async () => {
     await con.executemany('this is not even SQL', arriving(0, 0))
     expect(await con.fetchmany(RETURNING, arriving(0, 0))).toEqual([])
   })
 
-  test.each([0, 1, 777, 999])('of which the server refuses number %i are undone, with its number', async (bad) => {
-    await con.execute("insert into t values (-1, '')")
-    async function* source(): AsyncGenerator<[number, string]> {
-      for await (const [index, text] of arriving(0, 1000)) yield [index === bad ? -1 : index, text]
-    }
-    const failure: unknown = await con.executemany(INSERT, source()).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
-    expect([await count(), con.isInTransaction]).toEqual([1n, false])
-  })
+  test.each([0, 1, 777, 999])(
+    'are rolled back if the server refuses element %i, and the error has its number',
+    async (bad) => {
+      await con.execute("insert into t values (-1, '')")
+      async function* source(): AsyncGenerator<[number, string]> {
+        for await (const [index, text] of arriving(0, 1000)) yield [index === bad ? -1 : index, text]
+      }
+      const failure: unknown = await con.executemany(INSERT, source()).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
+      expect([await count(), con.isInTransaction]).toEqual([1n, false])
+    },
+  )
 
-  test('of which one does not fit are undone, and the source is closed', async () => {
+  test('are rolled back if one does not fit, and the source is closed', async () => {
     let isClosed = false
     async function* source(): AsyncGenerator<readonly unknown[]> {
       try {
@@ -66,7 +69,7 @@ describe('elements of an async iterable', () => {
     expect([isClosed, await count(), con.isInTransaction]).toEqual([true, 0n, false])
   })
 
-  test('whose source throws are undone, and the error of the source is thrown', async () => {
+  test('are rolled back if their source throws, and the call throws that error', async () => {
     const mishap = new RangeError('the source dried up')
     async function* source(): AsyncGenerator<readonly unknown[]> {
       yield* arriving(0, 800)
@@ -85,7 +88,7 @@ describe('elements of an async iterable', () => {
     expect(await con.fetch('select distinct b from t', [], { rowFactory: 'array' })).toEqual([['double precision']])
   })
 
-  test('inside a transaction that goes on do not undo earlier work', async () => {
+  test('inside a transaction are rolled back alone, and the transaction stays usable', async () => {
     await con.transaction(async () => {
       await con.execute("insert into t values (-5, '')")
       async function* source(): AsyncGenerator<readonly unknown[]> {
@@ -100,7 +103,7 @@ describe('elements of an async iterable', () => {
   test.each([
     ['a time limit', { timeout: 100 }, QueryTimeoutError],
     ['a signal', { signal: AbortSignal.timeout(100) }, DOMException],
-  ])('that do not arrive end the call after %s', async (_name, options, errorClass) => {
+  ])('that do not arrive end the call by %s', async (_name, options, errorClass) => {
     async function* source(): AsyncGenerator<readonly unknown[]> {
       yield* arriving(0, 800)
       await new Promise(() => {})
@@ -128,7 +131,7 @@ describe('fetchmany', () => {
     await statement.close()
   })
 
-  test('makes rows as asked', async () => {
+  test('gives rows in the form that the program asks for', async () => {
     const rows = await con.fetchmany('select $1::int as n', [[1], [2]], { rowFactory: 'object' })
     expect(rows).toEqual([{ n: 1 }, { n: 2 }])
   })

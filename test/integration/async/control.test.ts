@@ -72,7 +72,7 @@ describe.each([
 })
 
 describe('notifications of every channel', () => {
-  test('reach a listener for all, those of a LISTEN in SQL too, once each', async () => {
+  test('reach a listener for all channels once each, those of a LISTEN in SQL too', async () => {
     const heard: string[] = []
     const hear = (_: Connection, { channel, payload }: Notification): void => void heard.push(`${channel} ${payload}`)
     con.addNotificationListener(hear)
@@ -89,7 +89,7 @@ describe('notifications of every channel', () => {
     expect(() => con.addNotificationListener('x' as never)).toThrow('expected a function')
   })
 
-  test('reach only the present holder of a pool’s connection', async () => {
+  test("reach only the current holder of a pool's connection", async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 1, maxSize: 1 })
     const heard: string[] = []
     const lease = await pool.acquire()
@@ -162,7 +162,7 @@ describe('cancel()', () => {
     expect(await con.fetchval('select count(*)::int from item')).toBe(0)
   })
 
-  test('ends the statement of a pipeline that runs, and not those behind it', async () => {
+  test('ends the running statement of a pipeline, and not those behind it', async () => {
     const running = new Promise<void>((resolve) => con.addLogListener(() => resolve()))
     const piped = con.pipeline((pipeline) =>
       Promise.allSettled([
@@ -230,7 +230,7 @@ describe('columns of a cursor', () => {
     })
   })
 
-  test('are known of a stream of the blocking API', () => {
+  test('are known for a stream of the blocking API', () => {
     using own = connectBlocking(sharedServer().dsn())
     const stream = own.cursor().stream('select 1 as one', null, { types: 'text' })
     expect(stream.columns).toMatchObject([{ name: 'one', typeOid: 23 }])
@@ -282,7 +282,7 @@ describe('the signal of connect()', () => {
 
 describe('unref()', () => {
   test.each(['unix', 'tcp', 'tls'] as const)(
-    'lets the process end, over %s, and ref() takes it back',
+    'lets the process end over %s, and ref() keeps it alive again',
     async (transport) => {
       const run = await runScript(`
       import { connect } from 'syncpg/async'

@@ -53,7 +53,7 @@ describe('copyToTable', () => {
     ])
   })
 
-  test('takes COPY’s options, quoted as they must be', async () => {
+  test('takes the options of COPY and quotes them', async () => {
     const source = Buffer.from("a|b\n'x'|1\nN|2\n")
     const options = { columns: ['b', 'a'], format: 'csv', delimiter: '|', quote: "'", null: 'N', header: true } as const
     expect(await con.copyToTable('loaded', { source, ...options })).toBe('COPY 2')
@@ -80,16 +80,16 @@ describe('copyToTable', () => {
     expect(await loaded()).toEqual([])
   })
 
-  test('of a file that is not there begins nothing', async () => {
+  test('of a file that does not exist begins nothing', async () => {
     await expect(con.copyToTable('loaded', { source: join(folder, 'missing') })).rejects.toMatchObject({
       name: 'OperationalError',
-      message: expect.stringContaining('COPY: source'),
+      message: expect.stringContaining('copyToTable: source: the file'),
       code: 'ENOENT',
     })
     const output = join(folder, 'missing', 'file')
     await expect(con.copyFromTable('loaded', { output })).rejects.toMatchObject({
       name: 'OperationalError',
-      message: expect.stringContaining('COPY: output'),
+      message: expect.stringContaining('copyFromTable: output: the file'),
       code: 'ENOENT',
     })
     await expect(con.copyFromTable('loaded', { output: new URL('http://x/') })).rejects.toThrow(ProgrammingError)
@@ -139,7 +139,7 @@ describe('copyFromTable and copyFromQuery', () => {
     expect(Buffer.concat(chunks).toString()).toBe(CSV)
   })
 
-  test('put arguments only into the places of parameters', async () => {
+  test('put arguments only in place of parameters', async () => {
     let text = ''
     const query = `select a, '$1' as "$1", $1::text /* $1 */, $2::int from loaded where b = $1 -- $1`
     await con.copyFromQuery(query, [`t,wo`, null], { output: (chunk) => void (text += chunk.toString()) })
@@ -157,7 +157,7 @@ describe('copyFromTable and copyFromQuery', () => {
     expect(await loaded()).toHaveLength(2)
   })
 
-  test('whose sink fails throw its error and leave the connection usable, be the result small or large', async () => {
+  test('throw the error of their output and leave the connection usable, whether the result is small or large', async () => {
     const failure = new Error('the sink broke')
     const output = (): never => {
       throw failure
@@ -168,7 +168,7 @@ describe('copyFromTable and copyFromQuery', () => {
     expect(await con.fetchval('select 2')).toBe(2)
   })
 
-  test('wait for a slow sink instead of filling memory', async () => {
+  test('wait for a slow output instead of filling memory', async () => {
     let bytes = 0
     const slow = new Writable({
       highWaterMark: 1024,
@@ -183,7 +183,7 @@ describe('copyFromTable and copyFromQuery', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(80e6)
   })
 
-  test('of a table that is not there throw the server’s error', async () => {
+  test("of a table that does not exist throw the server's error", async () => {
     await expect(con.copyFromTable('missing', { output: () => {} })).rejects.toMatchObject({ sqlstate: '42P01' })
     expect(await con.fetchval('select 1')).toBe(1)
   })

@@ -40,7 +40,7 @@ describe('a time limit', () => {
     await limited.close()
   })
 
-  test('in a transaction fails it', async () => {
+  test('in a transaction makes the transaction fail', async () => {
     await expect(
       con.transaction(async () => {
         await expect(con.execute('select pg_sleep(30)', [], { timeout: 50 })).rejects.toThrow(QueryTimeoutError)
@@ -84,7 +84,7 @@ describe('an abort signal', () => {
 })
 
 describe('a transaction', () => {
-  test('that conflicted with another runs again if asked to', async () => {
+  test('that conflicted with another runs again if the program asks for that', async () => {
     await con.execute('drop table if exists retried; create table retried (n int); insert into retried values (0)')
     const other = await connect(sharedServer().dsn())
     let attempts = 0
@@ -139,7 +139,7 @@ describe('listeners', () => {
     expect(heard).toHaveLength(1)
   })
 
-  test('get notifications that come while nothing runs', async () => {
+  test('get notifications that arrive while nothing runs', async () => {
     const heard = new Promise((resolve) => {
       void con.addListener('idle', (_, { payload }) => resolve(payload))
     })
@@ -201,7 +201,7 @@ describe('listeners', () => {
 })
 
 describe('reset', () => {
-  test('undoes transactions, settings, locks and listeners', async () => {
+  test('ends transactions, settings, locks and listeners', async () => {
     const heard: string[] = []
     await con.addListener('after_reset', () => heard.push('x'))
     await con.execute(

@@ -97,7 +97,7 @@ test('two loops over one stream, and one over another stream, each get every not
   expect(await Promise.all(loops)).toEqual([all, all, all])
 })
 
-test('a loop that is left does not disturb another one, and a step that waits is done', async () => {
+test('a loop that ends does not disturb another one, and its waiting step settles', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['left'] })
   const stays = payloads(stream, '3')
   const leaves = stream[Symbol.asyncIterator]()
@@ -124,7 +124,7 @@ test('closing the stream settles every step that waits', async () => {
   expect(await Promise.all(steps)).toEqual([DONE, DONE, DONE])
 })
 
-test('a loop that is too far behind another one fails alone', async () => {
+test('a loop that falls too far behind another one fails, and the other one continues', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['slow'], maxQueued: 10 })
   const slow = stream[Symbol.asyncIterator]()
   const quick = stream[Symbol.asyncIterator]()

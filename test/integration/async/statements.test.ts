@@ -35,7 +35,7 @@ describe('a prepared statement', () => {
     await statement.close()
   })
 
-  test('under a name of the caller can be executed in SQL', async () => {
+  test('with a name from the caller can be executed in SQL', async () => {
     const statement = await con.prepare('select 7 as seven', { name: 'by_hand' })
     expect(statement.getName()).toBe('by_hand')
     expect(await con.fetchval('execute by_hand')).toBe(7)
@@ -75,7 +75,7 @@ describe('a prepared statement', () => {
     await con.execute('drop table stale')
   })
 
-  test('gives its plan, and with analyze undoes its effects', async () => {
+  test('gives its plan, and with analyze rolls back its effects', async () => {
     await con.execute('create temp table explained (a int)')
     const statement = await con.prepare('insert into explained values ($1)')
     expect(await statement.explain([1])).toMatchObject([{ Plan: { 'Node Type': 'ModifyTable' } }])
@@ -129,7 +129,7 @@ describe('a cursor', () => {
     })
   })
 
-  test('leaves the connection free for other statements between its trips', async () => {
+  test('leaves the connection free for other statements between its round trips', async () => {
     await con.transaction(async () => {
       const cursor = await con.cursor('select generate_series(1, 4) as i').open()
       expect((await cursor.fetchrow())?.[0]).toBe(1)
@@ -142,7 +142,7 @@ describe('a cursor', () => {
     })
   })
 
-  test('declared scrollable goes backward', async () => {
+  test('that is scrollable moves backward', async () => {
     await con.transaction(async () => {
       const cursor = await con.cursor('select generate_series(1, $1::int) as i', [10], { scrollable: true }).open()
       const numbers = async (count: number) => (await cursor.fetch(count)).map((row) => row[0])
@@ -175,7 +175,7 @@ describe('a cursor', () => {
 })
 
 describe('a pipeline', () => {
-  test('guesses no type that the server may refuse: its transaction goes on', async () => {
+  test('guesses no type that the server may refuse, so its transaction does not fail', async () => {
     await con.execute('begin')
     const results = await con.pipeline((pipeline) =>
       Promise.all([
@@ -206,7 +206,7 @@ describe('a pipeline', () => {
     expect(results[3]).toMatchObject({ status: 'fulfilled', value: { a: 'x' } })
   })
 
-  test('keeps the order with inOrder, known and new texts mixed, in one flight each', async () => {
+  test('keeps the order with inOrder, with known and new texts mixed, and sends each statement in one flight', async () => {
     await con.execute('create temp table ordered (n int)')
     const count = 'select count(*) as n from ordered'
     const form = { types: 'text', values: 'text', inOrder: true } as const
@@ -311,7 +311,7 @@ describe('a pipeline', () => {
       await proxy.close()
     })
 
-    test('cancels all that is in flight when it passes, and leaves the connection usable', async () => {
+    test('cancels all statements that were sent when it passes, and leaves the connection usable', async () => {
       const settled: PromiseSettledResult<unknown>[] = []
       const startedMs = performance.now()
       const pipelined = con.pipeline(
@@ -365,7 +365,7 @@ describe('a pipeline', () => {
 })
 
 describe('one operation at a time', () => {
-  test('a second one is refused at once and the first is not disturbed', async () => {
+  test('a second operation is refused at once and the first is not disturbed', async () => {
     const first = con.fetchval('select 1 from pg_sleep(0.1)')
     await expect(con.fetchval('select 2')).rejects.toThrow('another operation is in progress')
     expect(await first).toBe(1)

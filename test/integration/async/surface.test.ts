@@ -13,12 +13,12 @@ beforeEach(async () => {
 })
 afterEach(() => con.close())
 
-test('the version of the server is taken apart', () => {
+test("getServerVersion() gives the parts of the server's version", () => {
   expect(con.getServerVersion()).toMatchObject({ major: sharedServer().major, patch: 0 })
   expect(con.getServerVersion().text).toBe(con.parameter('server_version'))
 })
 
-describe('a statement tells the kinds of its types', () => {
+describe('a statement has the kinds of its types', () => {
   // Multiranges came with PostgreSQL 14.
   const [newest, kind] = sharedServer().major >= 14 ? ['int4multirange', 'multirange'] : ['int8range', 'range']
   const sql = `select $1::int4, $2::text[], $3::int4range, $4::pg_temp.mood, $5::pg_temp.pair, $6::pg_temp.digit,
@@ -54,7 +54,7 @@ describe('reloadSchemaState', () => {
     return column?.type.name
   }
 
-  test('forgets types that were altered by another session, of a pool on all its connections', async () => {
+  test('forgets types that another session has altered, in a pool on all connections', async () => {
     const dsn = sharedServer().dsn({ database: await freshDatabase() })
     await using other = await connect(dsn)
     await other.execute("create type mood as enum ('glad')")
@@ -121,7 +121,7 @@ describe('tracing channels', () => {
 })
 
 describe('queryLogger', () => {
-  test('logs until the end of its scope, also when an error leaves the scope', async () => {
+  test('logs until its scope ends, also by an error', async () => {
     const logged: string[] = []
     const work = async (): Promise<void> => {
       using _logging = con.queryLogger(({ query }) => void logged.push(query))
@@ -222,7 +222,7 @@ describe('connectionClass', () => {
 
   test.each([
     ['a number', 5],
-    ['a class of something else', URL],
+    ['a class that does not extend Connection', URL],
     ['a name', 'Shop'],
   ])('that is %s is refused', async (_what, wrong) => {
     const options = { connectionClass: wrong as unknown as typeof Shop }

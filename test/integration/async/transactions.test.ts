@@ -66,7 +66,7 @@ describe('a transaction by hand', () => {
     },
   )
 
-  test('inside another one is a savepoint, which can be undone alone', async () => {
+  test('inside another one is a savepoint, which can be rolled back alone', async () => {
     const outer = await started()
     await insert(1)
     const inner = await started()
@@ -79,7 +79,7 @@ describe('a transaction by hand', () => {
     expect(await kept()).toEqual([1, 3])
   })
 
-  test('an inner one that failed can be undone, and the outer one goes on', async () => {
+  test('an inner one that failed can be rolled back, and the outer one continues', async () => {
     const outer = await started()
     await insert(1)
     const inner = await started()
@@ -102,7 +102,7 @@ describe('a transaction by hand', () => {
     expect(await kept()).toEqual([1])
   })
 
-  test('that only starts and ends sends nothing', async () => {
+  test('that starts and ends without a statement sends nothing', async () => {
     await con.execute("select 'the last word'")
     await (await started()).commit()
     await (await started()).rollback()
@@ -110,7 +110,7 @@ describe('a transaction by hand', () => {
     expect(await askServer(sharedServer(), sql, [con.backendPid])).toEqual([{ query: "select 'the last word'" }])
   })
 
-  test('leaving an `await using` scope undoes the changes that were not committed', async () => {
+  test('the end of an `await using` scope rolls back changes that were not committed', async () => {
     const abandoned = await started()
     await insert(1)
     await abandoned[Symbol.asyncDispose]()
@@ -123,8 +123,8 @@ describe('a transaction by hand', () => {
   })
 })
 
-describe('out of order', () => {
-  test('a second start, and ends before the start or after the end, are refused by name', async () => {
+describe('transactions by hand that start or end in the wrong order', () => {
+  test('a second start, and an end before the start or after the end, are refused by name', async () => {
     const transaction = con.transaction()
     await expect(transaction.commit()).rejects.toThrow('not yet started')
     await expect(transaction.rollback()).rejects.toThrow('not yet started')
@@ -142,7 +142,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1])
   })
 
-  test('the outer one is not committed while an inner one is open', async () => {
+  test('the outer one cannot be committed while an inner one is open', async () => {
     const outer = await started()
     await insert(1)
     const inner = await started()
@@ -153,7 +153,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('undoing the outer one undoes the inner one, whose calls then throw', async () => {
+  test('a rollback of the outer one rolls back the inner one, whose calls then throw', async () => {
     const outer = await started()
     const inner = await started()
     await insert(1)
@@ -163,7 +163,7 @@ describe('out of order', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('one around a running transaction(fn) cannot be undone from inside', async () => {
+  test('one around a running transaction(fn) cannot be rolled back from inside', async () => {
     const outer = await started()
     await con.transaction(async () => {
       await insert(1)
@@ -226,10 +226,10 @@ describe('out of order', () => {
   })
 
   test.each([
-    ['an isolation level that is none', () => con.transaction({ isolation: 'strict' as 'serializable' })],
+    ['an unknown isolation level', () => con.transaction({ isolation: 'strict' as 'serializable' })],
     ['an unknown option', () => con.transaction({ readonly: true } as object)],
     ['retries without a function', () => con.transaction({ retries: 2 } as object)],
-    ['what is neither function nor options', () => con.transaction(undefined as unknown as object)],
+    ['a value that is neither a function nor options', () => con.transaction(undefined as unknown as object)],
   ])('%s is refused at once', (_name, ask) => {
     expect(ask).toThrow(ProgrammingError)
   })
@@ -246,7 +246,7 @@ describe('a transaction by hand that fails', () => {
     expect(con.isInTransaction).toBe(false)
   })
 
-  test('before its commit throws at the commit', async () => {
+  test('before its commit throws when it is committed', async () => {
     const transaction = await started()
     await insert(1)
     await expect(con.execute('select 1/0')).rejects.toMatchObject({ sqlstate: '22012' })
@@ -254,7 +254,7 @@ describe('a transaction by hand that fails', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('because SQL or a reset ended it throws', async () => {
+  test('throws if SQL or a reset has ended it', async () => {
     const bySql = await started()
     await insert(1)
     await con.execute('commit')
@@ -266,7 +266,7 @@ describe('a transaction by hand that fails', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, [1]])
   })
 
-  test('with its connection refuses, and leaving its scope is no error', async () => {
+  test('refuses calls after its connection was lost, and the end of its scope is no error', async () => {
     const transaction = await started()
     await insert(1)
     con.terminate()
@@ -275,7 +275,7 @@ describe('a transaction by hand that fails', () => {
     expect(await kept()).toEqual([])
   })
 
-  test("of a lease that is over refuses calls, and does not touch the next lease's transaction", async () => {
+  test("refuses calls after its lease, and does not affect the next lease's transaction", async () => {
     const pool = await createPool(sharedServer().dsn({ database }), { maxSize: 1 })
     const first = await pool.acquire()
     const former = await first.transaction().start()

@@ -27,7 +27,7 @@ function* elements(act: () => void): Generator<[number, string]> {
 
 const rowCount = (): unknown => con.execute('select count(*) from t').fetchone()?.[0]
 
-test('an element that runs a statement on the connection gets an error; nothing of the batch stays', async () => {
+test('an iterator that runs a statement on the connection while its elements are sent gets an error; the batch is rolled back', async () => {
   const cursor = con.cursor()
   const failure = await failureOfAsync(() =>
     cursor.executemany(
@@ -40,7 +40,7 @@ test('an element that runs a statement on the connection gets an error; nothing 
   expect([rowCount(), con.info.status]).toEqual([0n, 'idle'])
 })
 
-test('elements that close the connection end the call', async () => {
+test('an iterator that closes the connection while its elements are sent ends the call', async () => {
   const failure = await failureOfAsync(() =>
     con.executemany(
       INSERT,

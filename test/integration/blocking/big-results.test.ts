@@ -28,7 +28,7 @@ const firsts = (rows: Iterable<{ [index: number]: unknown }>): unknown[] => [...
 const openCursors = (): unknown[] => firsts(con.fetch("select name from pg_cursors where name <> ''"))
 
 describe('a named cursor', () => {
-  test('fetches in pieces what iteration, fetchone, fetchmany and fetchall ask for', () => {
+  test('fetches rows in pieces for iteration, fetchone, fetchmany and fetchall', () => {
     const cursor = con.cursor('c1', { itersize: 7 })
     cursor.execute('select i from generate_series(0, %s) i', [99])
     expect([cursor.name, cursor.rowcount, cursor.rownumber, cursor.description?.[0]?.name]).toEqual(['c1', -1, 0, 'i'])
@@ -45,7 +45,7 @@ describe('a named cursor', () => {
     expect([cursor.fetchone(), cursor.fetchmany(2), cursor.fetchall(), cursor.rowcount]).toEqual([null, [], [], 100])
   })
 
-  test('goes back and forth when it scrolls, and stays where it is when it cannot', () => {
+  test('scrolls in both directions, and keeps its position if it cannot move', () => {
     const cursor = con.cursor('c1', { scroll: true, itersize: 3 })
     cursor.execute('select i from generate_series(0, 19) i')
     cursor.scroll(10)
@@ -81,7 +81,7 @@ describe('a named cursor', () => {
     con.transaction(() => expect(con.cursor('c3').execute('select 7').fetchval()).toBe(7))
   })
 
-  test('with hold it stays open until it is closed', () => {
+  test('with hold stays open after the transaction, until it is closed', () => {
     con.autocommit = true
     const cursor = con.cursor('kept', { hold: true, itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
@@ -91,7 +91,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('ends with its transaction, also its prefetched rows', () => {
+  test('ends with its transaction, and so do its prefetched rows', () => {
     const cursor = con.cursor('c1', { itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
     expect(cursor.fetchone()![0]).toBe(1)
@@ -118,7 +118,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('executed again with other columns, it reads no value by the old columns', () => {
+  test('reads new columns correctly when it is executed again with another query', () => {
     const cursor = con.cursor('c1', { itersize: 2 })
     for (let round = 0; round < 3; round++) {
       expect(values(cursor.execute('select 1::int8, 2::int8').fetchall())).toEqual([[1n, 2n]])
@@ -164,7 +164,7 @@ describe('a stream', () => {
     expect(next).toBe(2501)
   })
 
-  test('left half-way, it is closed on the server and the connection is usable', () => {
+  test('that a loop leaves half-way is closed on the server, and the connection is usable', () => {
     con.execute('create table t as select generate_series(1, 5000) as a')
     for (const _ of con.cursor().stream('select a from t', null, { size: 10 })) break
     // A portal left open would hold the table.
@@ -172,14 +172,14 @@ describe('a stream', () => {
     con.commit()
   })
 
-  test('of any statement that returns rows', () => {
+  test('may be of any statement that returns rows', () => {
     con.execute('create table t (a int)')
     const stream = con.cursor().stream('insert into t select generate_series(1, 10) returning a', null, { size: 4 })
     expect(firsts(stream)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(con.fetchval('select count(*) from t')).toBe(10n)
   })
 
-  test('needs a transaction, rows, and parameters that fit; each error points to the call', () => {
+  test('needs a transaction, rows, and parameters that fit; the stack of each error begins at the call', () => {
     expect(failureOf(() => con.cursor().stream('create table t (a int)'))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => con.cursor().stream('select %s', []))).toBeInstanceOf(db.ProgrammingError)
     con.rollback()
@@ -196,7 +196,7 @@ describe('a stream', () => {
     expect(failureOf(() => firsts(stream)).message).toContain('transaction')
   })
 
-  test('an error in the middle ends it where it happens', () => {
+  test('ends with an error after the rows before the error', () => {
     const stream = con.cursor().stream('select 1 / (i - 15) from generate_series(0, 20) i', null, { size: 10 })
     const seen: unknown[] = []
     const failure = failureOf(() => {
@@ -213,7 +213,7 @@ describe('COPY', () => {
     con.execute('create table t (a int, b text)')
   })
 
-  test('chunks in and chunks out, through a function', () => {
+  test('sends and receives chunks in a function', () => {
     const cursor = con.cursor()
     const result = cursor.copy('copy t from stdin (format csv)', (copy) => {
       copy.write('1,one\n2,')
@@ -227,7 +227,7 @@ describe('COPY', () => {
     expect([text, cursor.rowcount]).toEqual(['a,b\n1,one\n2,"t""wo"\n', 2])
   })
 
-  test('rows in and rows out, in binary', () => {
+  test('sends and receives rows in binary format', () => {
     const cursor = con.cursor()
     cursor.copy('copy t (b, a) from stdin (format binary)', (copy) => {
       for (let i = 0; i < 20_000; i++) copy.writeRow([`row ${i}`, i])
@@ -240,7 +240,7 @@ describe('COPY', () => {
     })
   })
 
-  test('setTypes where the table’s are not wanted', () => {
+  test("setTypes sets types other than the table's", () => {
     con.cursor().copy('copy t from stdin (format binary)', (copy) => {
       copy.setTypes(['int4', db.oid(25)])
       copy.writeRow([1, 'x'])
@@ -272,7 +272,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(20_000n)
   })
 
-  test('while it is open nothing else runs on its connection, and nothing after it through it', () => {
+  test('while it is open nothing else runs on its connection, and after its end its object refuses calls', () => {
     let kept: db.CopyStream | undefined
     con.cursor().copy('copy t from stdin', (copy) => {
       kept = copy
@@ -298,7 +298,7 @@ describe('COPY', () => {
     expect(failureOf(() => con.cursor().copy('select 1', () => {}))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('from a path, a descriptor, bytes and a generator; to a path and a function', () => {
+  test('reads a path, a descriptor, bytes and a generator, and writes to a path and a function', () => {
     const path = join(folder, 'in.csv')
     writeFileSync(path, '1,x\n')
     expect(con.copyToTable('t', { source: path, format: 'csv' })).toBe(1)
@@ -317,7 +317,7 @@ describe('COPY', () => {
     expect(text).toBe('0\t%s $1\n1\t%s $1\n')
   })
 
-  test('a source that fails loads nothing; a path that is not there begins nothing', () => {
+  test('a source that fails loads nothing, and a path that does not exist begins nothing', () => {
     con.commit()
     const failing = (function* () {
       yield '1\tx\n'

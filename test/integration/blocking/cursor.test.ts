@@ -18,7 +18,7 @@ afterEach(() => {
 const values = (rows: Iterable<Iterable<unknown>>): unknown[][] => [...rows].map((row) => [...row])
 
 describe('moving within a result', () => {
-  test('scroll goes by rows or to a row, and rownumber says where it is', () => {
+  test('scroll moves by a number of rows or to a row, and rownumber is the position', () => {
     const cursor = con.cursor()
     expect(cursor.rownumber).toBeNull()
     cursor.execute('select i from generate_series(0, 9) i')
@@ -72,7 +72,7 @@ describe('moving within a result', () => {
     ])
   })
 
-  test('lastrowid is null, query and params are as they were given', () => {
+  test('lastrowid is null, and query and params are those that were passed', () => {
     const cursor = con.execute('select %s::int', [1])
     expect([cursor.lastrowid, cursor.query, cursor.params]).toEqual([null, 'select %s::int', [1]])
   })
@@ -81,7 +81,7 @@ describe('moving within a result', () => {
 describe('messages', () => {
   const RAISE = "do $$ begin raise notice 'one'; raise warning 'two'; end $$"
 
-  test('have those of the last call, with their classes', () => {
+  test('are those of the last call, with their classes', () => {
     const cursor = con.execute(RAISE)
     const seen = cursor.messages.map(([kind, message]) => [kind === message.constructor, message.primaryMessage])
     expect(seen).toEqual([
@@ -122,14 +122,14 @@ describe('messages', () => {
     expect(kept.messages).toHaveLength(1)
   })
 
-  test('come to the connection as well, until its next call', () => {
+  test('are also in the list of the connection, until its next call', () => {
     con.execute(RAISE)
     expect(con.messages.map(([, message]) => message.primaryMessage)).toEqual(['one', 'two'])
     con.commit()
     expect(con.messages).toEqual([])
   })
 
-  test('of another cursor are not in a cursor’s own list', () => {
+  test('of one cursor are not in the list of another', () => {
     const quiet = con.execute('select 1')
     con.execute(RAISE)
     expect(quiet.messages).toEqual([])
@@ -182,7 +182,7 @@ describe('the last rules of PEP 249', () => {
     expect(doomed.closed).toBe(true)
   })
 
-  test('the host that answered, of several', () => {
+  test('info has the host that answered, of several', () => {
     const { dsn } = sharedServer()
     const one = db.connect(dsn({ transport: 'tcp' }))
     const { host, port } = one.info
@@ -208,7 +208,7 @@ describe('the last rules of PEP 249', () => {
 })
 
 describe('copy of a text', () => {
-  test('rows in and out in text format, with the types that setTypes says', () => {
+  test('sends and receives rows in text format, with the types of setTypes', () => {
     con.execute('create temp table ct (a int, b text, c timestamptz, d int[])')
     const cursor = con.cursor()
     const at = new Date('2024-01-01T00:00:00Z')
@@ -234,7 +234,7 @@ describe('copy of a text', () => {
     )
   })
 
-  test('the words that the grammar takes in either direction', () => {
+  test('accepts FROM STDOUT and TO STDIN, as the server does', () => {
     con.execute('create temp table words (a int)')
     const cursor = con.cursor()
     cursor.copy('copy words from stdout', (copy) => copy.write('1\n2\n'))
@@ -348,7 +348,7 @@ describe('executemany', () => {
     expect(index).toBe(3000)
   })
 
-  test('without returning drops the rows', () => {
+  test('without returning it drops the rows', () => {
     const cursor = con.executemany('select %s::int', [[1], [2]])
     expect(cursor.rowcount).toBe(2)
     expect(failureOf(() => cursor.fetchone())).toBeInstanceOf(db.ProgrammingError)
@@ -356,7 +356,7 @@ describe('executemany', () => {
 })
 
 describe('callproc', () => {
-  test('a function: its row is fetched, the parameters come back as they were', () => {
+  test('a function: its row can be fetched, and the parameters come back unchanged', () => {
     const cursor = con.cursor()
     const given = ['FOO']
     const back = cursor.callproc('lower', given)
@@ -384,7 +384,7 @@ describe('callproc', () => {
   })
 
   test.skipIf(sharedServer().major < 14)(
-    'a procedure: INOUT and OUT parameters come back filled, and the row stays to be fetched',
+    'a procedure: INOUT and OUT parameters come back filled, and the row can still be fetched',
     () => {
       con.execute(`create procedure double(inout a int, in b int, out c text) language plpgsql as
       $$ begin a := a * b; c := 'done'; end $$`)
@@ -456,7 +456,7 @@ describe('options of a call', () => {
     expect(texts).toEqual([['select 2 as twice']])
   })
 
-  test('a query that a builder has compiled runs with its own values', () => {
+  test('a query of a query builder runs with its own values', () => {
     expect(con.execute({ sql: 'select $1::int + $2', parameters: [1, 2] }).fetchval()).toBe(3)
     expect(con.fetchval({ sql: "select $1::int, '%s'", params: [1] })).toBe(1)
     expect(con.fetchval({ sql: 'select $1::text', bindings: ['x'] })).toBe('x')

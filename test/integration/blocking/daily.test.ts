@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 describe('a schema that changes', () => {
-  test('under a cached statement: the next call works, outside a transaction and in a new one', () => {
+  test('does not break a cached statement, outside a transaction and in a new one', () => {
     con.execute('create table t (a int)')
     con.execute('insert into t values (1)')
     con.execute('select * from t')
@@ -34,7 +34,7 @@ describe('a schema that changes', () => {
     expect([...(con.fetchrow('select * from t') ?? [])]).toEqual(['1', 'x'])
   })
 
-  test('by another connection, too', () => {
+  test('does not break a cached statement when another connection changes it', () => {
     using other = db.connect(dsn, { autocommit: true })
     other.execute('create table t (a int)')
     expect(con.execute('select * from t').description).toHaveLength(1)
@@ -52,7 +52,7 @@ describe('a schema that changes', () => {
     }
   })
 
-  test('an enum made in a transaction that is rolled back, and made again, is read correctly', () => {
+  test('an enum that was rolled back and created again is read correctly', () => {
     con.execute("create type mood as enum ('sad'); select 'sad'::mood")
     expect(con.fetchval("select array['sad'::mood]")).toEqual(['sad'])
     con.rollback()
@@ -63,7 +63,7 @@ describe('a schema that changes', () => {
     expect(con.fetchval('select m from t')).toBe('happy')
   })
 
-  test('without a statement cache nothing is left on the server: for poolers', () => {
+  test('without a statement cache no prepared statement stays on the server, as poolers need it', () => {
     using plain = db.connect(dsn, { statementCacheSize: 0, autocommit: true })
     for (const value of [1, 'x']) plain.fetchval('select %s', [value])
     expect(plain.fetchval('select count(*) from pg_prepared_statements')).toBe(0n)
@@ -94,12 +94,12 @@ describe('columns', () => {
     expect(db.Record.stringify(row)).toContain('7')
   })
 
-  test('with one name twice: the last by name, each by position', () => {
+  test('with one name: the last is read by name, and each by position', () => {
     const row = con.fetchrow('select 1 as a, 2 as a')
     expect([row?.['a'], row?.[0], row?.[1]]).toEqual([2, 1, 2])
   })
 
-  test('none, and sixteen hundred', () => {
+  test('may be none, or sixteen hundred', () => {
     expect([...(con.fetchrow('select') ?? ['no row'])]).toEqual([])
     const list = Array.from({ length: 1600 }, (_, i) => `${i} as c${i}`).join(', ')
     const row = con.fetchrow(`select ${list}`)
@@ -182,8 +182,8 @@ describe('the place of an error', () => {
   })
 })
 
-describe('a watcher of queries', () => {
-  test('gets them on the tracing channels, with result or error and without arguments', () => {
+describe('a query logger or a subscriber of a tracing channel', () => {
+  test('gets queries on the tracing channels, with their result or error and without arguments', () => {
     const seen: string[] = []
     const note = (event: string) => (message: unknown) => {
       const { query, backendPid, error } = message as { query: string; backendPid: number; error?: db.Error }
@@ -220,7 +220,7 @@ describe('a watcher of queries', () => {
     expect(told).toEqual(['select 1', 'select generate_series(1, 3)', 'select 1; select 2'])
   })
 
-  test('in a scope is removed at its end', () => {
+  test('is removed at the end of its scope', () => {
     const told: string[] = []
     {
       using _logging = con.queryLogger(({ query }) => void told.push(query))
@@ -228,7 +228,9 @@ describe('a watcher of queries', () => {
     }
     con.execute('select 2')
     expect(told).toEqual(['select 1'])
-    expect(() => con.addQueryLogger('no function' as never)).toThrow('addQueryLogger: expected a function, got string')
+    expect(() => con.addQueryLogger('no function' as never)).toThrow(
+      'addQueryLogger: expected a function, got the string "no function"',
+    )
     expect(() => con.addQueryLogger(() => {}, { arg: true } as never)).toThrow('unknown option "arg"')
   })
 })

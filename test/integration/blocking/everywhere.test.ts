@@ -66,11 +66,11 @@ async function bundle(format: 'esm' | 'cjs', options: BuildOptions = {}): Promis
   return outfile
 }
 
-test.each(['esm', 'cjs'] as const)('a bundle that leaves the package outside, %s', async (format) => {
+test.each(['esm', 'cjs'] as const)('a bundle that does not contain the package, %s', async (format) => {
   expect(await run([await bundle(format, { external: ['syncpg'] })])).toEqual(good('answer 42\n'))
 })
 
-test.each(['esm', 'cjs'] as const)('a bundle that takes the package in, %s, with SYNCPG_WORKER', async (format) => {
+test.each(['esm', 'cjs'] as const)('a bundle that contains the package, %s, with SYNCPG_WORKER', async (format) => {
   const path = await bundle(format)
   const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.cjs') }
   expect(await run([path], worker)).toEqual(good('answer 42\n'))
@@ -121,7 +121,7 @@ function using(con, fn) { try { fn(con) } finally { con.close() } }\n`,
   expect([it.status, it.stdout]).toEqual([0, expect.stringMatching(/pass 1\n/)])
 })
 
-test('exit in the middle of a transaction leaves no session behind, and the code is the program’s', async () => {
+test("an exit in the middle of a transaction leaves no session behind and keeps the program's exit code", async () => {
   const source = `import * as db from 'syncpg'\n${USE}con.execute('select 1')\nprocess.exit(7)\n`
   expect(await run([file('a.mjs', source)])).toEqual({ ...good('answer 42\n'), status: 7 })
 })

@@ -21,7 +21,7 @@ describe('connecting', () => {
     expect([run.stdout, run.status]).toEqual(['postgres\n', 0])
   })
 
-  test('an uncaught failure shows one line and the caller’s', async () => {
+  test("an uncaught error shows one line, and the caller's line in the stack", async () => {
     const { host, port } = sharedServer()
     const program = [
       "import { connect } from 'syncpg'",
@@ -130,7 +130,7 @@ describe('the first statements', () => {
     expect(failureOf(() => cursor.fetchmany(1.5))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('10,000 elements at once: counted, in well under a second, and the one that fails is named', () => {
+  test('10,000 elements at once are counted, take well under a second, and an error names the element that fails', () => {
     con.execute('create temporary table t (a int unique, b text)')
     const cursor = con.cursor()
     const startedMs = performance.now()
@@ -196,7 +196,7 @@ describe('dates', () => {
   const ZONES = ['America/New_York', 'Asia/Kolkata', 'Europe/Berlin', 'UTC']
 
   test.each(ZONES)(
-    'are stored and read back unchanged in a program of the zone %s, over the change of summer time',
+    'are stored and read back unchanged in a program with the time zone %s, across the change to summer time',
     async (zone) => {
       const program = `
 import * as db from 'syncpg'

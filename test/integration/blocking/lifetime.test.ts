@@ -57,7 +57,7 @@ console.log(con.fetchval('select %s', [42]), db.apilevel, db.paramstyle, db.thre
     expect([run.stdout, run.status]).toEqual(['42 2.0 pyformat 1\n', 0])
   })
 
-  test('one part of a program uses import, another require: one instance, one worker', async () => {
+  test('a program that uses import in one part and require in another has one instance and one worker', async () => {
     const program = `import { createRequire } from 'node:module'
 let workers = 0
 process.on('worker', () => workers++)
@@ -82,7 +82,7 @@ for (const each of [...connections, ...databases]) each.close()`
     expect(await outputOf(program)).toBe('1 true\ntrue 3 true\n')
   })
 
-  test('inside a Worker, beside one of the main thread', async () => {
+  test('inside a Worker while the main thread has a connection too', async () => {
     const program = `import { Worker } from 'node:worker_threads'
 import { connect } from 'syncpg'
 const con = connect(process.env.DSN)
@@ -93,7 +93,7 @@ worker.on('exit', (code) => console.log('main ' + con.fetchval('select 2') + ' a
     expect(await outputOf(program)).toBe('worker 1\nmain 2 after 0\n')
   })
 
-  test('both faces share their errors and values', async () => {
+  test('both APIs share their classes of errors and values', async () => {
     const program = `import * as blocking from 'syncpg'
 import * as async from 'syncpg/async'
 console.log(blocking.DataError === async.DataError, blocking.PgDate === async.PgDate, blocking.Record === async.Record)`
@@ -110,7 +110,7 @@ describe('closing', () => {
     expect([con.closed, con.info.status]).toEqual([true, 'closed'])
   })
 
-  test('dispose rolls back, in a failed transaction as well, and ends the session on the server', async () => {
+  test('dispose rolls back, also a failed transaction, and ends the session on the server', async () => {
     const con = db.connect(dsn())
     const { backendPid } = con.info
     expect(() => con.execute('select 1/0')).toThrow(db.DivisionByZeroError)
@@ -132,7 +132,7 @@ describe('closing', () => {
     cursor.close()
   })
 
-  test('a closed cursor refuses everything, its connection nothing', () => {
+  test('a closed cursor refuses all calls, and its connection stays usable', () => {
     const con = db.connect(dsn())
     try {
       const cursor = con.execute('select 1')
@@ -191,7 +191,7 @@ describe('two connections of one thread', () => {
   })
 })
 
-describe('a worker left alone', () => {
+describe('a worker that gets no calls', () => {
   /** Blocks the thread without a turn of the event loop, as a busy program does. */
   const sleep = (ms: number): void => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)

@@ -19,7 +19,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a number for options',
     () => con.execute('select 1', [], no(5)),
-    'execute: expected an object of options, got number',
+    'execute: expected an object of options, got the number 5',
   ],
   ['null for options', () => con.execute('select 1', [], no(null)), 'execute: expected an object of options, got null'],
   [
@@ -28,30 +28,42 @@ test.each<[string, () => unknown, string]>([
     'unknown option "returning"',
   ],
   ['an option of execute', () => con.executemany('select 1', [], no({ prepare: false })), 'unknown option "prepare"'],
-  ['fetch with one more', () => con.fetch('select 1', [], no({ limit: 5 })), 'fetch: unknown option "limit"'],
+  ['an unknown option of fetch', () => con.fetch('select 1', [], no({ limit: 5 })), 'fetch: unknown option "limit"'],
   [
-    'fetchval with one more',
+    'an unknown option of fetchval',
     () => con.fetchval('select 1', [], 0, no({ limit: 5 })),
     'fetchval: unknown option "limit"',
   ],
-  ['prepare with one more', () => con.prepare('select 1', no({ names: 'x' })), 'prepare: unknown option "names"'],
   [
-    'a COPY with one more',
+    'an unknown option of prepare',
+    () => con.prepare('select 1', no({ names: 'x' })),
+    'prepare: unknown option "names"',
+  ],
+  [
+    'an unknown option of copy',
     () => con.cursor().copy('copy t from stdin', () => 1, no({ time: 1 })),
     'unknown option "time"',
   ],
-  ['a number for a cursor', () => con.cursor(no(5)), 'cursor: expected a name or an object of options, got number'],
+  [
+    'a number for a cursor',
+    () => con.cursor(no(5)),
+    'cursor: expected a name or an object of options, got the number 5',
+  ],
   ['options in place of parameters', () => con.execute('select 1', { timeout: 50 }), 'execute(sql, null, { timeout })'],
   ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, but got { rowFactory }'],
-  ['a property in snakes', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
-  ['a property in camels', () => (no(con).autoCommit = true), 'did you mean autocommit?'],
+  ['a property in snake case', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
+  ['a property in camel case', () => (no(con).autoCommit = true), 'did you mean autocommit?'],
   ['a property of another driver', () => (no(con).row_factory = 1), 'use the option rowFactory'],
-  ['a property of nobody', () => (no(con).whatever = 1), 'Connection: there is no property "whatever" to set'],
+  ['a property that no driver has', () => (no(con).whatever = 1), 'Connection: there is no property "whatever" to set'],
   ['a name of another driver', () => no(con).set_session({}), 'con.isolationLevel'],
   ['another spelling', () => no(con.cursor()).rowCount, 'did you mean rowcount?'],
   ['another spelling of a method', () => no(con.cursor()).fetchOne(), 'did you mean fetchone?'],
-  ['a property of what is known', () => no(con.info).transaction_status, 'use status'],
-  ['parameters that are spread', () => no(con).execute('select %s + %s', 1, 2), 'execute(sql, [first, second])'],
+  ['an unknown property of info', () => no(con.info).transaction_status, 'use status'],
+  [
+    'parameters that are not in an array',
+    () => no(con).execute('select %s + %s', 1, 2),
+    'execute(sql, [first, second])',
+  ],
   ['a savepoint with a name', () => no(con).transaction('sp', () => 1), 'is a savepoint'],
   ['a cursor whose name is an option', () => con.cursor(no({ name: 'c' })), "cursor('name', {"],
   ['a property of a cursor', () => (no(con.cursor()).arraySize = 1), 'did you mean arraysize?'],
@@ -60,10 +72,22 @@ test.each<[string, () => unknown, string]>([
     () => con.copyRecordsToTable('t', no({ records: [], columns: 'a' })),
     'expected an array of names',
   ],
-  ['a number for a listener', () => con.addNoticeListener(no(5)), 'addNoticeListener: expected a function, got number'],
-  ['a number for a handler', () => (con.errorhandler = no(5)), 'errorhandler: expected a function, got number'],
-  ['and for a cursor’s', () => (con.cursor().errorhandler = no(5)), 'errorhandler: expected a function, got number'],
-])('%s is a ProgrammingError, and the connection is of use', (_what, call, message) => {
+  [
+    'a number for a listener',
+    () => con.addNoticeListener(no(5)),
+    'addNoticeListener: expected a function, got the number 5',
+  ],
+  [
+    'a number for a handler',
+    () => (con.errorhandler = no(5)),
+    'errorhandler: expected a function or null, got the number 5',
+  ],
+  [
+    'a number for a handler of a cursor',
+    () => (con.cursor().errorhandler = no(5)),
+    'errorhandler: expected a function or null, got the number 5',
+  ],
+])('%s is a ProgrammingError, and the connection stays usable', (_what, call, message) => {
   const error = caught(call)
   expect(error).toBeInstanceOf(db.ProgrammingError)
   expect(error.message).toContain(message)
@@ -71,7 +95,7 @@ test.each<[string, () => unknown, string]>([
   expect(con.fetchval('select 42')).toBe(42)
 })
 
-test('a generator given to transaction(fn), withConnection or copy has run nothing, and is refused', () => {
+test('a generator function is refused by transaction(fn), withConnection and copy, and does not run', () => {
   const generator = function* (): Generator {
     yield con.execute('create temporary table lost ()')
   }

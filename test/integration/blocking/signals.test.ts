@@ -106,7 +106,7 @@ for (let i = 0; ; i++) {
   }
 })
 
-test('a listener that a notice listener adds during a wait gets the signal, and the statement goes on', async () => {
+test('a SIGINT listener that a notice listener adds during a wait gets the signal, and the statement continues', async () => {
   const it = startScript(`
 con.addNoticeListener(() => {
   process.once('SIGINT', () => say('heard'))
@@ -122,7 +122,7 @@ await setImmediate()
   expect([await it.line(), await it.line(), await it.line()]).toEqual(['ended', 'heard', 'exit 0'])
 })
 
-test('without a listener, or without one any more, the signal ends the statement', async () => {
+test('without a listener, or after its removal, the signal ends the statement', async () => {
   const it = startScript(`
 const listener = () => say('heard')
 for (const step of [() => {}, () => process.on('SIGINT', listener).off('SIGINT', listener)]) {

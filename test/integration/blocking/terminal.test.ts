@@ -141,7 +141,7 @@ function wait() {
 }
 `
 
-  test('ends the statement with QueryCanceledError from the caller’s line, and the session lives', async () => {
+  test("ends the statement with a QueryCanceledError of the caller's line, and the session stays usable", async () => {
     const it = start(`${SCRIPT}
 try { wait() } catch (error) {
   console.log(error.name, error.interrupted, error.stack.split('\\n').find((line) => /^ +at /.test(line)))
@@ -157,7 +157,7 @@ console.log('answer', con.fetchval('select 42'))
     await it.ended()
   })
 
-  test('that is not caught ends the script as any error does: finally runs, the server process stops', async () => {
+  test('ends the script like any error that is not caught: finally runs, and the server process ends', async () => {
     const it = start(`${SCRIPT}
 process.on('exit', (code) => console.log('exit', code))
 try { wait() } finally { console.log('finally') }
@@ -196,7 +196,7 @@ for (const [name, call] of Object.entries(calls)) {
     await it.ended()
   })
 
-  test('ends a wait of a few hundredths of a second as well', async (context) => {
+  test('ends even a wait of a few hundredths of a second', async (context) => {
     // On a busy machine the key may come late, or the script may be delayed, so the test tries several times.
     const waitedMs: number[] = []
     for (let attempt = 0; attempt < 10 && !waitedMs.some((ms) => ms < 95); attempt++) {
@@ -246,7 +246,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('a call interrupted in the middle: the next one has its own answer, never the one before', async () => {
+  test('interrupts a call in the middle, and the next call gets its own answer', async () => {
     const it = await startRepl()
     // Each wait is too short to be armed, so the key reaches the REPL's own watchdog, which unwinds the stack.
     it.type("let n = 0; console.log('looping'); for (;;) con.fetchval('select %s::int, pg_sleep(0.004)', [n++])\n")
@@ -263,7 +263,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('with two connections open: whichever was in use, both go on, and a third one opens', async () => {
+  test('with two connections open leaves both usable, and a third one opens', async () => {
     const it = await startRepl()
     it.type("const other = db.connect(process.env.DSN, { autocommit: true }); 'open'\n")
     await it.see("'open'")
@@ -290,7 +290,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('interrupted inside transaction(fn), a batch or a COPY, the connection is usable afterwards', async () => {
+  test('inside transaction(fn), a batch or a COPY leaves the connection usable', async () => {
     const it = await startRepl()
     const torn = [
       "con.transaction(() => { for (;;) con.fetchval('select pg_sleep(0.004)::text') })",

@@ -59,14 +59,14 @@ describe('the implicit BEGIN', () => {
     ['COPY', (it: db.Connection) => it.copyRecordsToTable('t', { records: [[1]] })],
     ['a script', (it: db.Connection) => it.execute('insert into t values (1); select 1')],
     ['fetch', (it: db.Connection) => it.fetch('insert into t values (1) returning a')],
-  ])('is brought by %s as well', (_name, call) => {
+  ])('also comes with %s', (_name, call) => {
     call(con)
     expect([stateOnServer(), countRows()]).toEqual(['idle in transaction', 0n])
     con.rollback()
     expect(countRows()).toBe(0n)
   })
 
-  test('takes the connection’s isolation, and its read-only', () => {
+  test('has the isolation level and the read-only mode of the connection', () => {
     const strict = db.connect(sharedServer().dsn(), { isolationLevel: 'serializable', readOnly: true })
     try {
       const sql = "select current_setting('transaction_isolation'), current_setting('transaction_read_only')"
@@ -192,7 +192,7 @@ describe('autocommit', () => {
     expect(countRows()).toBe(1n)
   })
 
-  test('a failing script leaves nothing of itself', () => {
+  test('a script that fails leaves no changes', () => {
     con.autocommit = true
     expect(failureOf(() => con.execute('insert into t values (1); insert into t values (1)'))).toBeInstanceOf(
       db.UniqueViolationError,
@@ -200,7 +200,7 @@ describe('autocommit', () => {
     expect([countRows(), con.info.status]).toEqual([0n, 'idle'])
   })
 
-  test('a long batch that fails late leaves nothing of itself', () => {
+  test('a long batch that fails late leaves no changes', () => {
     con.autocommit = true
     const elements = Array.from({ length: 60_000 }, (_, index) => [index === 59_999 ? 0 : index])
     const failure = failureOf(() => con.executemany('insert into t values (%s)', elements))
@@ -234,7 +234,7 @@ describe('statements that refuse a transaction', () => {
     expect(countRows()).toBe(1n)
   })
 
-  test('without a transaction of the client’s making there is no hint', () => {
+  test('outside of a transaction that the client began there is no hint', () => {
     con.autocommit = true
     con.execute('begin')
     expect(failureOf(() => con.execute('vacuum t')).hint ?? '').not.toMatch(/autocommit/)
@@ -278,7 +278,7 @@ describe('transaction(fn)', () => {
     }
   })
 
-  test('inside an open implicit transaction it is a savepoint, and the commit is still the caller’s', () => {
+  test('inside an open implicit transaction it is a savepoint, and the caller still has to commit', () => {
     con.execute('insert into t values (1)')
     con.transaction(() => con.execute('insert into t values (2)'))
     failureOf(() =>
@@ -292,7 +292,7 @@ describe('transaction(fn)', () => {
     expect(countRows()).toBe(2n)
   })
 
-  test('keeps the connection’s isolation where the call names none', () => {
+  test("keeps the connection's isolation level if the call sets none", () => {
     const strict = db.connect(sharedServer().dsn(), { isolationLevel: 'serializable' })
     const settings = (): unknown[] => [
       ...(strict.fetchrow(
@@ -315,7 +315,7 @@ describe('transaction(fn)', () => {
     expect(countRows()).toBe(1n)
   })
 
-  test('a connection lost inside gives that error, and not the one of the rollback', () => {
+  test('throws the error of a lost connection, and not that of the rollback', () => {
     const failure = failureOf(() =>
       con.transaction(() => {
         con.execute('insert into t values (1)')

@@ -85,7 +85,7 @@ describe('notifications', () => {
     expect([later.next().value?.payload, reader.next().value?.payload]).toEqual(['2', '2'])
   })
 
-  test('a loop that was forgotten fails when it is 100,000 behind, and the other one goes on', () => {
+  test('a loop that takes nothing fails when it is 100,000 notifications behind, and the other one continues', () => {
     con.autocommit = true
     con.listen('c')
     const forgotten = con.notifies({ timeout: 5000 })
@@ -154,7 +154,7 @@ describe('notifications', () => {
     expect(failureOf(() => con.notifies({ stopAfter: 0 }))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('a server that goes away ends the wait', () => {
+  test('the wait ends when the server goes away', () => {
     using other = db.connect(dsn, { autocommit: true })
     con.autocommit = true
     con.listen('c')
@@ -165,7 +165,7 @@ describe('notifications', () => {
 })
 
 describe('notices', () => {
-  test('come while the statement runs, in order, before its result', () => {
+  test('reach the listener while the statement runs, in order, before its result', () => {
     const heard: [string, number][] = []
     const startedMs = performance.now()
     con.addNoticeListener((notice) => heard.push([notice.primaryMessage, performance.now() - startedMs]))
@@ -228,7 +228,7 @@ describe('a cancel token', () => {
     expect([run.stdout, run.stderr]).toEqual(['QueryCanceledError true\n5\n', ''])
   })
 
-  test('that comes when nothing runs cancels no later statement', () => {
+  test('that is used while nothing runs cancels no later statement', () => {
     db.cancel(con.cancelToken())
     expect(con.fetchval('select pg_sleep(0.3)::text')).toBe('')
     expect(failureOf(() => db.cancel({} as never))).toBeInstanceOf(db.ProgrammingError)
@@ -244,7 +244,7 @@ describe('settings of a connection', () => {
   const settings =
     "select current_setting('transaction_isolation'), current_setting('transaction_read_only'), current_setting('transaction_deferrable')"
 
-  test('change between transactions, not inside one', () => {
+  test('change between transactions, and are refused inside one', () => {
     con.isolationLevel = 'serializable'
     con.readOnly = true
     con.deferrable = true
@@ -280,7 +280,7 @@ describe('settings of a connection', () => {
     expect([con.info.host, con.info.port]).toEqual([server.socketDirectory, server.port])
   })
 
-  test('reset undoes settings, locks and cursors', () => {
+  test('reset ends settings, locks and cursors', () => {
     con.execute('set search_path to nowhere; select pg_advisory_lock(4); listen c')
     con.commit()
     con.reset()
@@ -370,7 +370,7 @@ describe('two-phase commit', () => {
     expect(String(con.xid(42, 'gtrid', 'bqual'))).toBe('42_Z3RyaWQ=_YnF1YWw=')
   })
 
-  test('prepared and committed, in two phases and in one', () => {
+  test('a transaction commits in two phases, and in one', () => {
     con.tpc_begin(id())
     con.execute('insert into t values (1)')
     con.tpc_prepare()
@@ -391,7 +391,7 @@ describe('two-phase commit', () => {
     expect([count(), con.info.status]).toEqual([2n, 'idle'])
   })
 
-  test('recovered by another process', async () => {
+  test('a prepared transaction is recovered by another process', async () => {
     const xid = id()
     con.tpc_begin(xid)
     con.execute('insert into t values (1)')
@@ -409,7 +409,7 @@ describe('two-phase commit', () => {
     expect(con.fetchval('select count(*) from t')).toBe(1n)
   })
 
-  test('a foreign id is recovered as it is, and finished by its text', () => {
+  test('an id that another program made is recovered unchanged, and is finished by its text', () => {
     con.execute("insert into t values (1); prepare transaction 'somebody''s'")
     const [xid] = con.tpc_recover()
     expect([...(xid ?? [])]).toEqual([null, "somebody's", null])
@@ -429,7 +429,7 @@ describe('two-phase commit', () => {
     con.commit()
   })
 
-  test('its calls are refused in a wrong order', () => {
+  test('calls in the wrong order are refused', () => {
     const refused = (call: () => unknown): void => expect(failureOf(call)).toBeInstanceOf(db.ProgrammingError)
     refused(() => con.tpc_prepare())
     refused(() => con.tpc_commit())

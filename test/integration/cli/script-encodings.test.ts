@@ -64,6 +64,6 @@ describe('every character', () => {
   })
 })
 
-test('an encoding without a decoder is known to be none', () => {
+test('an encoding without a decoder is recognized as such', () => {
   expect([decoderOf('JOHAB'), decoderOf('EUC_TW'), decoderOf('nonsense')]).toEqual([null, null, null])
 })

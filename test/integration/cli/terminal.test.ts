@@ -95,7 +95,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.keep('cancel')
   })
 
-  test('Ctrl-C at the prompt forgets the line and the statement before it; Ctrl-D ends', async () => {
+  test('Ctrl-C at the prompt drops the line and the statement before it; Ctrl-D ends the session', async () => {
     const it = await open()
     it.enter('select 1,')
     it.type('2, nonsense')
@@ -178,7 +178,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.keep('javascript')
   })
 
-  test('history is kept without secrets, and comes back with the arrow', async () => {
+  test('the history is kept without secrets, and the arrow key brings it back', async () => {
     const it = await open()
     it.enter("select 'remember me';")
     await it.shows('(1 row)')
@@ -229,7 +229,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(lines('o')).toHaveLength(3003)
   })
 
-  test('no text of the server steers the screen: values, names, notices, errors, data, notifications', async () => {
+  test('no text of the server can send control sequences to the screen: values, names, notices, errors, data, notifications', async () => {
     const database = await freshDatabase()
     await askServer(sharedServer(), 'create table "odd\u001b[2J" ("c\u001b]0;x\u0007" int)', [], database)
     const it = await open({ database, columns: 120 })
@@ -341,7 +341,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(await it.ends()).toBe(0)
   })
 
-  test('a text that is longer than a row is edited on the rows it takes, also when the screen changes', async () => {
+  test('a text that is longer than a row is edited over several rows, also when the size of the screen changes', async () => {
     const it = await open({ columns: 40 })
     const long = `select '${'0123456789'.repeat(5)}' as x`
     it.type(long)
@@ -575,7 +575,7 @@ describe.skipIf(!hasTerminal)('in a shell with jobs', () => {
     return terminal
   }
 
-  test('Ctrl-Z stops it and fg goes on, in the same transaction and in the text that was being typed', async () => {
+  test('Ctrl-Z stops the program and fg continues it, in the same transaction and in the text that was being typed', async () => {
     const it = await start()
     it.enter('begin;')
     it.enter('create temp table kept (a int) on commit drop;')
@@ -591,7 +591,7 @@ describe.skipIf(!hasTerminal)('in a shell with jobs', () => {
     await it.shows(/ half \| +0\n\(1 row\)/)
   })
 
-  test('Ctrl-Z stops it while a statement runs, and fg shows the result', async () => {
+  test('Ctrl-Z stops the program while a statement runs, and fg shows the result', async () => {
     const it = await start()
     it.enter("select pg_sleep(1), 'awake' as it;")
     await expect
@@ -656,7 +656,7 @@ describe.skipIf(!hasTerminal)('a batch in a terminal', () => {
     expect(printed(it)).toEqual(['  it', '------', ' seen', '(1 row)', 'syncpg:long.sql:5: ERROR:  division by zero'])
   })
 
-  test('a long load says how much it has sent', async () => {
+  test('a long COPY shows how much it has sent', async () => {
     const load = "$SYNCPG -c 'create temp table t (a int)' -c 'copy t from stdin' -tAc 'select max(a) from t'"
     const it = run(`(while [ ! -e enough ]; do echo 42; sleep 0.05; done) | ${load}`)
     await it.shows(/^0\.0 MB sent, 0\.0 MB\/s$/m)

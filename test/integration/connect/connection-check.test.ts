@@ -31,7 +31,7 @@ async function shownToAsync(options: ConnectOptions = {}): Promise<unknown> {
 }
 
 test.skipIf(!isKnown)(
-  'a blocking connection has its server look every five seconds, an async one does when it is asked to',
+  'the server checks a blocking connection every five seconds, and an async one if the option says so',
   async () => {
     expect(shownToBlocking()).toBe('5s')
     expect(shownToBlocking({ clientConnectionCheckInterval: 250 })).toBe('250ms')
@@ -42,7 +42,7 @@ test.skipIf(!isKnown)(
   },
 )
 
-test.skipIf(!isKnown)('an interval that is set already stays', async () => {
+test.skipIf(!isKnown)('an interval that is already set stays', async () => {
   const serverSettings = { client_connection_check_interval: '7s' }
   expect(shownToBlocking({ serverSettings })).toBe('7s')
   await askServer(server, "create role u_watched login password 'x' superuser")

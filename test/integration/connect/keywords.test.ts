@@ -132,7 +132,7 @@ test('settings of the session reach the server: options, names, and variables th
   expect(values).toEqual(['Asia/Tokyo', 'German, DMY', 'off', '3MB', 'a, b', 'x'])
 })
 
-test('the client connects to hostaddr, and host is only the name that the certificate must have', async () => {
+test('the client connects to hostaddr, and host is only the name in the certificate', async () => {
   const { user, password, database, port } = server
   const options = { host: 'localhost', hostaddr: '127.0.0.1', port, user, password, database }
   const con = await connect({ ...options, sslmode: 'verify-full', sslrootcert: rootCertificate })
@@ -145,7 +145,7 @@ test('the client connects to hostaddr, and host is only the name that the certif
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
 
-test.skipIf(!hasIpv6)('an IPv6 address is connected to, in brackets or not, and verified', async () => {
+test.skipIf(!hasIpv6)('the client connects to an IPv6 address, in brackets or not, and verifies it', async () => {
   const other = await startServer({ tls: true, settings: { listen_addresses: '127.0.0.1,::1' } })
   onTestFinished(() => other.dispose())
   const { user, password, database, port } = other
@@ -157,7 +157,7 @@ test.skipIf(!hasIpv6)('an IPv6 address is connected to, in brackets or not, and 
   }
 })
 
-test('a password function is asked for each connection, a pool’s too, and its failure is the program’s own', async () => {
+test("a password function is called for each connection, a pool's too, and its error is thrown unchanged", async () => {
   const { host, port, user, database } = server
   let asked = 0
   const password = (): Promise<string> => {

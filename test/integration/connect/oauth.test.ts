@@ -75,7 +75,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     expect(await whoAmI(dsn, { oauthToken: GOOD })).toBe('oauth:u_oauth')
   })
 
-  test('a function is asked for each connection of a pool', async () => {
+  test('a function is called for each connection of a pool', async () => {
     let asked = 0
     const oauthToken = async (): Promise<string> => {
       asked += 1
@@ -115,7 +115,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     expect(await failureOfAsync((async () => db.connect(tls, { oauthToken: throwing }))())).toBe(failing)
   })
 
-  test('without a token, or where others could read it, nothing is sent', async () => {
+  test('without a token, or over a connection that others could read, nothing is sent', async () => {
     expect((await failureOfAsync(connect(tls))).message).toMatch(/for an OAuth token, and none was given[^]*oauthToken/)
     const inTheClear = server.dsn({ user: 'u_oauth', password: '', parameters: { sslmode: 'disable' } })
     const error = await failureOfAsync(connect(inTheClear, { oauthToken: GOOD }))

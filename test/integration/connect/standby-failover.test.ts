@@ -62,7 +62,7 @@ describe('targetSessionAttrs', () => {
     await con.close()
   })
 
-  test('a default that makes a primary read only makes it read-only, not a standby', async () => {
+  test('a read-only default makes a primary read-only, but no standby', async () => {
     const options = { serverSettings: { default_transaction_read_only: 'on' } }
     const con = await connect(dsn('primary', 'primary'), { ...options, targetSessionAttrs: 'read-only' })
     expect(await con.fetchval('select pg_is_in_recovery()')).toBe(false)
@@ -72,7 +72,7 @@ describe('targetSessionAttrs', () => {
     )
   })
 
-  test('a write on the standby is refused by its class', async () => {
+  test('a write on the standby throws the class for read-only transactions', async () => {
     const con = await connect(dsn('standby', 'primary'))
     await expect(con.execute('create table never (n int)')).rejects.toThrow(ReadOnlySQLTransactionError)
     await con.close()
@@ -103,7 +103,7 @@ describe('the primary is gone and the standby is promoted', () => {
     await servers.promote()
   }
 
-  test('a pool for the primary goes on with the promoted one within seconds', async () => {
+  test('a pool for the primary uses the promoted server within seconds', async () => {
     const pool = await createPool(servers.dsn, { minSize: 3, maxSize: 5, targetSessionAttrs: 'primary' })
     await pool.execute('create table survivor (n int)')
     await pool.execute('insert into survivor values (1)')

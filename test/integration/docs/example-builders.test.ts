@@ -85,7 +85,7 @@ test.each(PRINTED)('%s', async (name, stdout) => {
   expect(await run(name, await database())).toEqual({ stdout, stderr: '', status: 0 })
 })
 
-test('kysely-migrate.mjs goes up and down, and two of it take turns', async () => {
+test('kysely-migrate.mjs migrates up and down, and two runs take turns', async () => {
   const dsn = await database()
   const up = await Promise.all([run('kysely-migrate.mjs', 'up', dsn), run('kysely-migrate.mjs', 'up', dsn)])
   // Kysely makes its two tables before it takes the lock, so each program may find those of the other.

@@ -36,7 +36,7 @@ test('without arguments the example runs inside the process, and ends by itself'
   expect(report.trimEnd().endsWith('and JFK is still John F Kennedy Intl')).toBe(true)
 }, 60_000)
 
-test('on a server it has the same answers, by DSN and by environment, and leaves nothing behind', async () => {
+test('on a server, by DSN or by environment, it prints the same answers and leaves nothing behind', async () => {
   const database = await freshDatabase()
   const server = sharedServer()
   const byDsn = await run([server.dsn({ database })])

@@ -62,7 +62,7 @@ describe('the migration tool', () => {
     ])
   })
 
-  test('says the place of a statement whose error has none', async () => {
+  test('names the place of a statement whose error has no position', async () => {
     file(
       '1-twice.sql',
       'create table pet (id int primary key);\n\n  insert into pet values (1);\n  insert into pet values (1);\n',
@@ -71,7 +71,7 @@ describe('the migration tool', () => {
     expect(it.stderr).toContain(`${join(folder, '1-twice.sql')}:4:3: duplicate key value`)
   })
 
-  test('gives way to another that is running', async () => {
+  test('exits if another one is running', async () => {
     using con = db.connect(dsn)
     con.execute('select pg_advisory_lock(7431)')
     expect(await program('migrate.mjs', folder, dsn)).toMatchObject({
@@ -95,7 +95,7 @@ describe('umzug', () => {
     expect(con.fetchrow("select to_regclass('person')::text, count(*)::int from umzug")!.toArray()).toEqual([null, 0])
   })
 
-  test('waits for another that is running', async () => {
+  test('waits while another one runs', async () => {
     file('1-person.sql', 'create table person (id int)')
     using con = db.connect(dsn, { autocommit: true })
     con.execute('select pg_advisory_lock(7431)')

@@ -70,7 +70,7 @@ describe('node-pg-migrate', () => {
     )
   })
 
-  test('goes up once, and down', async () => {
+  test('migrates up once, and down', async () => {
     expect(await run('node-pg-migrate.mjs', 'up')).toEqual(printed('up 1_person\nup 2_ada\n'))
     expect(await run('node-pg-migrate.mjs', 'up')).toEqual(printed(''))
     expect(await run('node-pg-migrate.mjs', 'down')).toEqual(printed('down 2_ada\n'))
@@ -78,7 +78,7 @@ describe('node-pg-migrate', () => {
     expect(con.fetchval('select count(*)::int from person')).toBe(0)
   })
 
-  test('leaves nothing of a migration that fails, and says what failed', async () => {
+  test('rolls back a migration that fails, and says what failed', async () => {
     file('3_wrong.sql', '-- Up Migration\ncreate table lost (id int); select nosuch;\n')
     const it = await run('node-pg-migrate.mjs', 'up')
     expect([it.status, it.stderr]).toEqual([1, expect.stringContaining('column "nosuch" does not exist')])
@@ -96,7 +96,7 @@ describe('postgrator', () => {
     file('002.undo.twice.sql', 'drop function twice(int)')
   })
 
-  test('goes up once, and down to a version', async () => {
+  test('migrates up once, and down to a version', async () => {
     expect(await run('postgrator.mjs')).toEqual(printed('do 001.do.person.sql\ndo 002.do.twice.sql\n'))
     expect(await run('postgrator.mjs')).toEqual(printed(''))
     expect(await run('postgrator.mjs', '1')).toEqual(printed('undo 002.undo.twice.sql\n'))

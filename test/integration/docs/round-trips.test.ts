@@ -34,7 +34,7 @@ const NAMES = new Map([
   ['`pool.withConnection` with one statement', 'withConnection'],
 ])
 
-test('each method takes as many trips as the guide says', async () => {
+test('each method takes as many round trips as the guide says', async () => {
   const { stdout, stderr } = await runScript(`await import(${JSON.stringify(script)})`, {
     env: { TARGET: JSON.stringify(sharedServer()) },
   })

@@ -24,7 +24,7 @@ function traitsOf(errorClass: { readonly name: string; readonly sqlstate: string
   return { name: errorClass.name, sqlstate: errorClass.sqlstate, parents, own }
 }
 
-test.each(Object.entries(sqlstates))('%s is as in the sources', (name, errorClass) => {
+test.each(Object.entries(sqlstates))('%s is the same class as in the sources', (name, errorClass) => {
   const found = (built as unknown as Record<string, typeof errorClass>)[name]!
   expect(traitsOf(found)).toEqual(traitsOf(errorClass))
   const error = new found('it failed')

@@ -25,7 +25,7 @@ test.each<[string, string, string, unknown]>([
   ['a Map of names', 'select %(a)s::int', 'new Map([["a", 1]])', 1],
   ['bytes', 'select %s::bytea', '[new Uint8Array([1])]', Buffer.of(1)],
   ['a document', 'select %s::jsonb', '[{ a: [1] }]', { a: [1] }],
-])('%s of another context is taken like one of this', (_what, sql, parameters, expected) => {
+])('%s of another context is accepted like one of this context', (_what, sql, parameters, expected) => {
   expect(con.fetchval(sql, runInNewContext(parameters) as unknown[])).toEqual(expected)
 })
 
@@ -35,7 +35,7 @@ test('chunks of a COPY may be bytes of another context', () => {
   expect(con.copyToTable('chunk', { source })).toBe(1)
 })
 
-test('loaded in a context of its own, as jest loads it, waits of any length end', async () => {
+test('waits of any length end if the package is loaded in a context of its own, as jest loads it', async () => {
   const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', import.meta.url))
   const config = fileURLToPath(new URL('../../support/fixtures/other-realm/vitest.config.ts', import.meta.url))
   const env = { ...process.env, DSN: sharedServer().dsn({ transport: 'unix' }) }

@@ -70,7 +70,7 @@ test('a program can read the attempts to connect', () => {
 })
 
 test.each(['db.connect(process.env.DATABASE_URL)', 'await later.connect(process.env.DATABASE_URL)'])(
-  '%s with nothing in it says so',
+  '%s says so if the variable is empty',
   async (program) => {
     const env = { DATABASE_URL: '', PGHOST: '', PGPORT: '', PGHOSTADDR: '', PGSERVICE: '', PGUSER: 'nobody_knows' }
     const [first] = await printed(program, env)

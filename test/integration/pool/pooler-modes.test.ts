@@ -116,7 +116,7 @@ describe('session pooling', () => {
   })
 })
 
-test('a startup parameter the pooler does not know is asked for by the program alone, and the error names it', async (context) => {
+test('the client sends no startup parameter that the pooler does not know, and the error names one that the program sets', async (context) => {
   context.skip(missing !== null, missing ?? '')
   const strict = await startPgbouncer(sharedServer(), { mode: 'transaction' })
   try {
@@ -272,7 +272,7 @@ describe('statement pooling', () => {
   })
 })
 
-describe('the blocking face', () => {
+describe('the blocking API', () => {
   const PROGRAM = `
 import * as db from 'syncpg'
 const options = JSON.parse(process.env.OPTIONS)
@@ -330,7 +330,7 @@ holder.close()
     },
   )
 
-  test('goes on in its transaction where transaction pooling has lost a prepared statement', async (context) => {
+  test('continues its transaction when transaction pooling has lost a prepared statement', async (context) => {
     context.skip(missing !== null, missing ?? '')
     const own = await startPgbouncer(sharedServer(), { mode: 'transaction', serverConnections: 2 })
     try {

@@ -121,7 +121,7 @@ describe('traffic', () => {
     await pool.close()
   })
 
-  test('the short forms run on any connection', async () => {
+  test('queries of the pool run on any connection', async () => {
     const database = await freshDatabase()
     const pool = await open({}, server.dsn({ database }))
     await pool.execute('create table t (a int, b text)')
@@ -146,7 +146,7 @@ describe('traffic', () => {
     await pool.close()
   })
 
-  test('codecs and forms of rows given to the pool are those of each connection', async () => {
+  test("codecs and row factories of the pool's options apply to each connection", async () => {
     const pool = await open({ maxSize: 2, types: { int8: 'number' } })
     const all = await Promise.all([pool.acquire(), pool.acquire()])
     expect(await Promise.all(all.map((con) => con.fetchval('select 1::int8')))).toEqual([1, 1])
@@ -155,7 +155,7 @@ describe('traffic', () => {
     await pool.close()
   })
 
-  test('a pool closed in the midst of it leaves no session on the server', async () => {
+  test('a pool that is closed under load leaves no session on the server', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 5 }, server.dsn({ database }))
     const calls = Array.from({ length: 40 }, () => pool.execute('select pg_sleep(0.01)'))
@@ -167,7 +167,7 @@ describe('traffic', () => {
     await vi.waitUntil(async () => (await sessions(database)) === 0)
   })
 
-  test('aborted acquires and cancelled statements leave the pool whole', async () => {
+  test('aborted acquires and cancelled statements lose no connection of the pool', async () => {
     const pool = await open({ maxSize: 3 })
     await Promise.allSettled(
       Array.from({ length: 60 }, (_, number) =>
@@ -217,7 +217,7 @@ async function openWithFunctions(options: PoolOptions): Promise<Pool> {
 }
 
 describe('the changes that a lease leaves in the session', () => {
-  test('is gone for the next one: transaction, settings, locks, cursors, subscriptions, roles', async () => {
+  test('are gone for the next lease: transaction, settings, locks, cursors, subscriptions, roles', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 1 }, server.dsn({ database }))
     await pool.execute('create table t (a int)')
@@ -237,7 +237,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('is gone for the next one where a function has done it, which no command tag tells', async () => {
+  test('are gone for the next lease if a function has made them, which no command tag shows', async () => {
     const pool = await openWithFunctions({ maxSize: 1 })
     for (let round = 0; round < 5; round++) {
       // The second statement waits for the only connection and is sent behind the reset.
@@ -247,7 +247,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('and is undone when the connection is given back, not when it is used again', async () => {
+  test('are undone when the connection is released, and not when it is used again', async () => {
     const pool = await openWithFunctions({ maxSize: 1 })
     const pid = await pool.fetchval('select pg_backend_pid()')
     await pool.fetchval('select leave_all()')
@@ -260,7 +260,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('never meets the next one, however many wait for a pool of one', async () => {
+  test('never reach the next lease, however many wait for a pool of one connection', async () => {
     const pool = await openWithFunctions({ maxSize: 1 })
     const sql = `select $1::int as number, current_setting('search_path') as path, leave_all() is null as left`
     const rows = await Promise.all(
@@ -278,7 +278,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('closes the session before the next holder gets an answer, when it fails', async () => {
+  test('are never visible to the next holder if the reset fails: the session is closed first', async () => {
     const reports: unknown[] = []
     const onError = (error: unknown, during: string): void => void reports.push(during, (error as Error).message)
     const pool = await openWithFunctions({ maxSize: 1, onError })
@@ -294,7 +294,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('does not take the time limit, or the cancel, of the statement that is sent behind its reset', async () => {
+  test('are reset without the time limit and the cancel of the statement that is sent behind the reset', async () => {
     const pool = await openWithFunctions({ maxSize: 1 })
     const former = await pool.fetchval('select pg_backend_pid()')
     for (const options of [{ timeout: 50 }, { signal: AbortSignal.timeout(50) }]) {
@@ -309,7 +309,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test.each(['close', 'terminate'] as const)('does not keep %s() from ending', async (end) => {
+  test.each(['close', 'terminate'] as const)('do not keep %s() from ending', async (end) => {
     const pool = await openWithFunctions({ maxSize: 1 })
     const con = await pool.acquire()
     await con.fetchval('select leave_all()')
@@ -320,7 +320,7 @@ describe('the changes that a lease leaves in the session', () => {
     await expect.poll(() => askServer(server, sql, [con.backendPid])).toEqual([{ count: 0 }])
   })
 
-  test('goes back to the role and the settings the session began with', async () => {
+  test('are reset to the role and the settings with which the session began', async () => {
     const serverSettings = { role: 'pg_monitor', statement_timeout: 4321 }
     const pool = await open({ maxSize: 1, serverSettings })
     await pool.execute('reset role; set statement_timeout = 0; set session authorization default')
@@ -330,7 +330,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('a failed transaction is no trouble', async () => {
+  test('may be a failed transaction', async () => {
     const pool = await open({ maxSize: 1 })
     const failed = pool.withConnection((con) => con.transaction(() => con.execute('select 1/0')))
     await expect(failed).rejects.toThrow('division by zero')
@@ -343,7 +343,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('a statement left running is cancelled, and the connection serves on', async () => {
+  test('a statement that still runs is cancelled, and the connection stays usable', async () => {
     const pool = await open({ maxSize: 1 })
     const con = await pool.acquire()
     const running = con.execute('select pg_sleep(60)')
@@ -354,7 +354,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('statements, cursors and transactions of a former lease refuse, those of its successor work', async () => {
+  test('statements, cursors and transactions of a former lease refuse calls, and those of the next lease work', async () => {
     const pool = await open({ maxSize: 1 })
     const former = await pool.acquire()
     const statement = await former.prepare('select 1 as one')
@@ -372,7 +372,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('a COPY left open costs the connection only', async () => {
+  test('a COPY that was left open closes only its connection', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 1 }, server.dsn({ database }))
     await pool.execute('create table t (a int)')
@@ -391,7 +391,7 @@ describe('the changes that a lease leaves in the session', () => {
   })
 })
 
-describe('connections the server ends', () => {
+describe('connections that the server ends', () => {
   test('while they are idle are replaced in the background', async () => {
     const pool = await open({ minSize: 2, maxSize: 2 })
     const before = await pool.fetchval<number>('select pg_backend_pid()')
@@ -404,7 +404,7 @@ describe('connections the server ends', () => {
     await pool.close()
   })
 
-  test('while they are lent out leave their places to others, before they are released', async () => {
+  test('while they are lent out make room for others before they are released', async () => {
     const pool = await open({ maxSize: 1 })
     const con = await pool.acquire()
     const running = Promise.allSettled([con.execute('select pg_sleep(60)')])
@@ -427,7 +427,7 @@ describe('a server that goes away', () => {
     return () => own.dispose()
   })
 
-  test.each(['fast', 'immediate'] as const)('and comes back (%s) has its pool back', async (mode) => {
+  test.each(['fast', 'immediate'] as const)('and comes back (%s) is used by its pool again', async (mode) => {
     const reports: string[] = []
     const pool = await open({ minSize: 2, maxSize: 4, onError: (_, during) => void reports.push(during) }, own.dsn())
     const lent = await pool.acquire()
@@ -446,7 +446,7 @@ describe('a server that goes away', () => {
 })
 
 describe('a network that falls silent', () => {
-  test('is found out by the health check, by release and by close, each within its limit', async () => {
+  test('is noticed by the health check, by release and by close, each within its time limit', async () => {
     const proxy = await startProxy(server)
     onTestFinished(() => proxy.close())
     const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)
@@ -490,7 +490,7 @@ test('a reset in the background has its time limit, and so has the statement beh
   await pool.close()
 })
 
-test('an embedded PostgreSQL is a pool of one, kept', async () => {
+test('a pool of an embedded PostgreSQL has one connection, and keeps it', async () => {
   const pool = await open({}, 'pglite:')
   await pool.execute('create table t (a int)')
   await Promise.all(Array.from({ length: 5 }, (_, number) => pool.execute('insert into t values ($1)', [number])))

@@ -29,7 +29,7 @@ test('no size caps: 20 MB go in and come out in one value', () => {
   expect((read as { text: string }).text === text).toBe(true)
 }, 60_000)
 
-test('no JSON on the way: bytes, NaN, infinities, minus zero, big integers and null arrive as they left', () => {
+test('no JSON on the way: bytes, NaN, infinities, minus zero, big integers and null arrive unchanged', () => {
   const database = open()
   const row = database
     .prepare('select ?::bytea as bytes, ?::float8 as nan, ?::float8 as infinite, ?::float8 as zero, ?::text as nothing')
@@ -77,7 +77,7 @@ test.each([
       database.exec('commit')
     },
   ],
-])('a COMMIT whose answer was lost has an unknown result, and does not count as failed: %s', (_name, commit) => {
+])('a COMMIT whose answer was lost has an unknown result, and is not reported as failed: %s', (_name, commit) => {
   const database = open()
   database.exec(`
     create temp table doubtful (n int);
@@ -112,7 +112,7 @@ test('no marker is seen inside strings, names, comments and dollar quotes, and ?
   expect(open().prepare(sql).get(7, 'k')).toEqual({ 'a?': '?', b: ':b', c: 7, d: 1 })
 })
 
-test('the certificate is verified when the DSN says so, and nothing is stripped from it', () => {
+test('the certificate is verified if the DSN says so, and no option of the DSN is lost', () => {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const foreign = join(folder, 'foreign.pem')
@@ -124,7 +124,7 @@ test('the certificate is verified when the DSN says so, and nothing is stripped 
   expect([error instanceof db.OperationalError, /certificate/.test(error.message)]).toEqual([true, true])
 })
 
-test('a transaction is on the connection its statements are on', () => {
+test('a transaction and its statements are on one connection', () => {
   const database = open()
   database.transaction(() => {
     const pids = [1, 2, 3].map(() => database.prepare('select pg_backend_pid()').pluck().get())
@@ -141,7 +141,7 @@ test('a server that dies is noticed at once, not after a time limit', () => {
   expect(performance.now() - started).toBeLessThan(10_000)
 })
 
-test('importing the module opens nothing: a database that cannot be reached is an error where it is opened', async () => {
+test('importing the module connects to nothing: a database that cannot be reached is an error when it is opened', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => taken.once('listening', resolve))
   const { port } = taken.address() as { port: number }

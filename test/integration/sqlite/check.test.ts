@@ -40,7 +40,7 @@ const failing = (found: readonly Finding[]): string[] => [
   ...new Set(found.filter(({ effect }) => effect === 'fails').map(({ line, rule }) => `${line} ${rule}`)),
 ]
 
-describe('five public schemas: what fails in their queries, by line', () => {
+describe('in five public schemas, check finds the lines that fail', () => {
   test.each([
     [
       'chinook',
@@ -109,7 +109,7 @@ describe('five public schemas: what fails in their queries, by line', () => {
     ['sakila', ['blob', 'collate', 'trigger', 'now', 'rowid']],
     ['places', ['odd-text', 'autoincrement', 'no-type', 'without-rowid']],
     ['anki', ['now', 'boolean-number', 'generated', 'trigger', 'char']],
-  ])('and in the schema of %s', async (name, expected) => {
+  ])('and those in the schema of %s', async (name, expected) => {
     const found = await findings(`${name}.sql`)
     expect([...new Set(found.filter(({ effect }) => effect === 'fails').map(({ rule }) => rule))]).toEqual(expected)
   })
@@ -127,7 +127,7 @@ describe('a program', () => {
     "const escaped = 'select * from t where a == \\'b\\''",
   ].join('\n')
 
-  test('its strings and templates are read where they begin as a statement does', () => {
+  test('check reads strings and templates that begin like a statement', () => {
     const pieces = sqlInSource(source)
     expect(pieces.map(({ sql }) => sql.replace(/\s+/g, ' '))).toEqual([
       "SELECT ifnull(a, 'x') FROM t WHERE b = ?",
@@ -139,7 +139,7 @@ describe('a program', () => {
     for (const { sql, offset } of pieces) expect(source.slice(offset, offset + 6)).toBe(sql.slice(0, 6))
   })
 
-  test('and reported by line and column of the file', async () => {
+  test('check reports their line and column in the file', async () => {
     writeFileSync(join(folder, 'app.ts'), source)
     const found = await findings(join(folder, 'app.ts'))
     expect(found.map(({ line, column, rule }) => `${line}:${column} ${rule}`)).toEqual([
@@ -153,7 +153,7 @@ describe('a program', () => {
 })
 
 describe('the report', () => {
-  test('says each advice once, with its places, and counts', async () => {
+  test('has each advice once, with its places and their number', async () => {
     const { status, stdout, stderr } = await check('places-queries.sql')
     expect(stdout).toMatch(/^fails: datetime?\b|^fails: date\(x, '\+1 day'\)/)
     expect(stdout).toContain(
@@ -168,7 +168,7 @@ describe('the report', () => {
     expect((await check('--all chinook.sql')).stdout).not.toContain('(--all)')
   })
 
-  test('ends without a word when its reader has gone away', async () => {
+  test('ends silently when its reader has closed the pipe', async () => {
     const { stdout, stderr } = await runShell(
       `yes "select [a] from t;" | head -20000 | \${SYNCPG% -X} sqlite-check --all - | head -1; echo "\${PIPESTATUS[2]}"`,
       environment,
@@ -176,7 +176,7 @@ describe('the report', () => {
     expect([stdout, stderr]).toEqual(['fails: [name]: write "name" [bracketed-name]\n141\n', ''])
   })
 
-  test('leaves out rules and effects by option', async () => {
+  test('leaves out rules and effects if the options say so', async () => {
     const { status, stdout } = await check(
       '--fails --ignore glob --ignore=bracketed-name - <<< "select [a] from t where a glob 1 order by 1"',
     )

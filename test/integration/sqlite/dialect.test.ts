@@ -200,7 +200,7 @@ describe("SQL that a rule calls failing fails, and the error has the rule's advi
 })
 
 /** The text alone does not show whether these fail, so their rules are only hints. */
-describe('an error is explained that the text alone does not tell of', () => {
+describe('an error that the text alone does not show is explained', () => {
   test.each([
     ['select name, max(stock) from item group by stock', 'must be in GROUP BY or inside an aggregate'],
     ['select round(price, 1) from item', 'round(x::numeric, 2)'],
@@ -226,14 +226,14 @@ describe('an error is explained that the text alone does not tell of', () => {
     expect(() => statement.all(-1)).toThrow('LIMIT -1: write LIMIT ALL')
   })
 
-  test('the rule nearest to the place of the fault, of several', () => {
+  test('by the rule that is nearest to the position of the error', () => {
     expect(failureIn('select ifnull(name, words), json_set(data, 1, 2) from item').hint).toContain('ifnull')
     expect(failureIn('select coalesce(name, words), json_set(data, 1, 2), ifnull(1, 2) from item').hint).toContain(
       'json_set',
     )
   })
 
-  test('the name that the server proposes stays', () => {
+  test('the name that the server proposes stays in the hint', () => {
     main.exec('create table "camel" ("createdAt" integer)')
     expect(failureIn('select createdAt from camel').hint).toMatch(/^Perhaps you meant[^]*names without quotes/)
   })
@@ -332,7 +332,7 @@ describe('names', () => {
     expect([row['createdat'], row['other'], JSON.stringify(row)]).toEqual([1, undefined, '{"createdat":1}'])
   })
 
-  test('another word is refused', () => {
+  test('any other value is refused', () => {
     expect(() => open('lower' as 'checked')).toThrow("names: expected 'folded', 'as-written' or 'checked'")
   })
 })

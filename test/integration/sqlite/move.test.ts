@@ -37,7 +37,7 @@ async function printed(program: string, ...parameters: string[]): Promise<string
   return (await promisify(execFile)(process.execPath, [path, ...parameters], { timeout: 60_000 })).stdout
 }
 
-test('the moved program prints the report inside the process', async () => {
+test('the moved program prints the report with the embedded PostgreSQL', async () => {
   expect(await printed('after.mjs')).toBe(read('report.txt'))
 }, 60_000)
 
@@ -62,7 +62,7 @@ test('the guide shows every line that changed', () => {
   expect(shown).toBe(changed.filter((line) => !line.startsWith('@@')).join('\n'))
 })
 
-describe('the guide as a person walks it', () => {
+describe('each step of the guide', () => {
   test('its first example runs here, on the oldest Node', async () => {
     const { stdout } = await run(process.execPath, [QUICK_WASM, '--input-type=module', '-e', blocks('js').join('')])
     expect(stdout).toBe(blocks('text').join(''))
@@ -101,8 +101,11 @@ describe('the guide as a person walks it', () => {
     expect([stdout, status]).toEqual([blocks('console')[2], 1])
   })
 
-  test.each(DIALECT_RULES.map(({ name, says }) => [name, says]))('its tables have the rule %s', (name, says) => {
-    const row = `| \`${name}\` | ${says.replace(/([|*<>[\]\\])/g, '\\$1')} |`
-    expect(guide).toContain(row)
-  })
+  test.each(DIALECT_RULES.map(({ name, says }) => [name, says]))(
+    "the guide's tables have the rule %s",
+    (name, says) => {
+      const row = `| \`${name}\` | ${says.replace(/([|*<>[\]\\])/g, '\\$1')} |`
+      expect(guide).toContain(row)
+    },
+  )
 })

@@ -30,7 +30,7 @@ test.each([
   expect(error.stack).toContain('prepare.test.ts')
 })
 
-test('the place of an error is in the text the program wrote, markers and all', () => {
+test('the position of an error is in the text as the program wrote it, with its markers', () => {
   const sql = 'select :first, :second, nowhere from note'
   expect(failureOf(() => main.prepare(sql)).position).toBe(sql.indexOf('nowhere') + 1)
 })
@@ -86,7 +86,7 @@ test('the server prepares a statement once, and all its runs use that', () => {
   ])
 })
 
-test('a text that was good is looked at again when the schema has changed', () => {
+test('a text that was accepted is checked again after the schema has changed', () => {
   const sql = 'select title from note'
   main.prepare(sql).all()
   main.exec('alter table note rename column title to name')
@@ -95,7 +95,7 @@ test('a text that was good is looked at again when the schema has changed', () =
   expect(main.prepare(sql).all()).toEqual([])
 })
 
-test('a parameter whose type only its value tells is no reason to refuse', () => {
+test('a parameter whose type only its value shows is not refused', () => {
   const sql = "select jsonb_build_object('a', ?) as made"
   expect(main.prepare(sql).get(5)).toEqual({ made: '{"a": 5}' })
   main.transaction(() => {
@@ -104,7 +104,7 @@ test('a parameter whose type only its value tells is no reason to refuse', () =>
   })()
 })
 
-test('in a transaction that has failed prepare asks nothing', () => {
+test('in a failed transaction prepare sends nothing', () => {
   main.exec('begin')
   expect(() => main.exec('select 1 / 0')).toThrow('division by zero')
   const statement = main.prepare('select 1 as again')
@@ -113,12 +113,12 @@ test('in a transaction that has failed prepare asks nothing', () => {
   expect(statement.get()).toEqual({ again: 1 })
 })
 
-test('with checkOnPrepare: false nothing is asked before the first run', () => {
+test('with checkOnPrepare: false nothing is sent before the first run', () => {
   const statement = open({ checkOnPrepare: false }).prepare('select * from nowhere')
   expect(() => statement.all()).toThrow('relation "nowhere" does not exist')
 })
 
-test('connection.describe tells parameters and columns, keeps the statement for its run, and runs nothing', () => {
+test('connection.describe gives parameters and columns, keeps the statement prepared, and does not run it', () => {
   using con = db.connect(sharedServer().dsn({ transport: 'unix' }), { autocommit: true, paramstyle: 'qmark' })
   const sql =
     'update pg_class set relname = ? where oid = ? and false returning relname as name, relpages + 1.5 as pages'

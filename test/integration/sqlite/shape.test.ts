@@ -78,7 +78,7 @@ describe('opening and closing', () => {
     expect(error).toMatchObject({ sqlstate: '25006', errcode: 8, sqliteCode: 'SQLITE_READONLY' })
   })
 
-  test('options that are none are refused by name', () => {
+  test('unknown options are refused by name', () => {
     expect(() => open({ readonly: true } as DatabaseSyncOptions)).toThrow('write readOnly')
     expect(() => open({ isolationLevel: 'chaos' } as never)).toThrow('isolationLevel')
     expect(() => open({ enableForeignKeyConstraints: false } as never)).toThrow('always enforced')
@@ -86,7 +86,7 @@ describe('opening and closing', () => {
 })
 
 describe('run', () => {
-  test('tells changes, and the row number where the table has one', () => {
+  test('gives changes, and the row number if the table has one', () => {
     const insert = main.prepare('insert into note (title) values (?)')
     expect(insert.run('a')).toEqual({ changes: 1, lastInsertRowid: 1 })
     expect(insert.run('b')).toEqual({ changes: 1, lastInsertRowid: 2 })
@@ -95,19 +95,19 @@ describe('run', () => {
     expect(main.prepare('select * from note').run()).toEqual({ changes: 0, lastInsertRowid: 2 })
   })
 
-  test('of several rows it is the last one’s; of none the one before', () => {
+  test('for several rows it is that of the last; for none it stays the one before', () => {
     const sql = "insert into note (title) values ('a'), ('b'), ('c') on conflict do nothing; -- again"
     expect(main.prepare(sql).run()).toEqual({ changes: 3, lastInsertRowid: 3 })
     expect(main.prepare(sql).run()).toEqual({ changes: 0, lastInsertRowid: 3 })
   })
 
-  test('of a serial column where there is no primary key, and of an explicit key', () => {
+  test('it is that of a serial column if there is no primary key, and that of an explicit key', () => {
     main.exec("insert into note (id, title) values (77, 'x')")
     expect(main.prepare('insert into line (note_id) values (77)').run().lastInsertRowid).toBe(1)
     expect(main.prepare("insert into note (id, title) values (500, 'y')").run().lastInsertRowid).toBe(500)
   })
 
-  test('after an upsert it is the row’s own', () => {
+  test('after an upsert it is that of the row', () => {
     main.exec("insert into note (title) values ('a'), ('b')")
     const upsert = 'insert into note (title) values (?) on conflict (title) do update set stars = 9'
     expect(main.prepare(upsert).run('a')).toEqual({ changes: 1, lastInsertRowid: 1 })
@@ -118,7 +118,7 @@ describe('run', () => {
     expect(main.prepare("insert into tag values ('t')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
 
-  test('as bigint where integers are read as bigint', () => {
+  test('is a bigint if integers are read as bigint', () => {
     const insert = main.prepare("insert into note (title) values ('a')")
     insert.setReadBigInts(true)
     expect(insert.run()).toEqual({ changes: 1n, lastInsertRowid: 1n })
@@ -131,7 +131,7 @@ describe('run', () => {
       'create table target (id serial primary key, t text); create rule r as on insert to target do also select 1',
       "insert into target (t) values ('v')",
     ],
-  ])('%s is inserted into as before', (_name, ddl, sql) => {
+  ])('an INSERT into %s works', (_name, ddl, sql) => {
     main.exec(ddl)
     expect(main.prepare(sql).run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
@@ -159,7 +159,7 @@ describe('run', () => {
     expect(main.prepare("insert into note (title) values ('w')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
 
-  test('a key renamed within a transaction that is undone breaks none either', () => {
+  test('a key that is renamed in a transaction that is rolled back breaks no insert either', () => {
     const insert = main.prepare('insert into note (title) values (?)')
     main.exec('begin')
     main.prepare('alter table note rename id to key').run()
@@ -170,7 +170,7 @@ describe('run', () => {
     main.exec('commit')
   })
 
-  test('a key renamed by someone else breaks no insert', () => {
+  test('a key that another session renames breaks no insert', () => {
     const insert = main.prepare('insert into note (title) values (?)')
     insert.run('a')
     open().exec('alter table note rename id to key')
@@ -193,7 +193,7 @@ describe('rows', () => {
     expect(main.prepare('select count(*) from tag').pluck().get()).toBe(2)
   })
 
-  test('pluck, raw, expand and setReturnArrays', () => {
+  test('pluck, raw, expand and setReturnArrays change the form of rows', () => {
     const sql = 'select n.id, l.place, 1 as one from note n left join line l on false where n.id = 1'
     expect(main.prepare(sql).pluck().all()).toEqual([1])
     expect(main.prepare(sql).raw().get()).toEqual([1, null, 1])
@@ -205,7 +205,7 @@ describe('rows', () => {
     expect(main.prepare('select null').pluck().get()).toBe(null)
   })
 
-  test('columns tells where each comes from, before the statement runs', () => {
+  test('columns gives the origin of each column before the statement runs', () => {
     expect(main.prepare('select id, title as t, 1 + 1 as two from note where id = ?').columns()).toEqual([
       { name: 'id', column: 'id', table: 'note', database: 'public', type: 'int4' },
       { name: 't', column: 'title', table: 'note', database: 'public', type: 'text' },
@@ -216,7 +216,7 @@ describe('rows', () => {
     expect(main.prepare('select count(*) from note').pluck().get()).toBe(3)
   })
 
-  test('iterate goes on while other statements write, and returns the rows of its start', () => {
+  test('iterate continues while other statements write, and returns the rows as they were at its start', () => {
     const seen: unknown[] = []
     for (const row of main.prepare('select id from note order by id').iterate() as Iterable<{ id: number }>) {
       seen.push(row.id)
@@ -225,7 +225,7 @@ describe('rows', () => {
     expect([seen, main.prepare('select count(*) from note').pluck().get()]).toEqual([[1, 2, 3], 0])
   })
 
-  test('iterate goes on over a commit, and leaving it leaves nothing behind', () => {
+  test('iterate continues after a commit, and a loop that is left leaves no cursor behind', () => {
     main.exec('begin')
     const rows = main.prepare('select generate_series(1, 5000) as n').pluck().iterate()
     rows.next()
@@ -291,7 +291,7 @@ describe('values', () => {
     expect([...(read as Uint8Array)]).toEqual([...bytes])
   })
 
-  test('bound values meet columns of other types as in SQLite', () => {
+  test('bound values fit columns of other types as in SQLite', () => {
     main.exec('create table mixed (id bigint, flag boolean, at timestamptz, doc jsonb, label varchar(10), n numeric)')
     main
       .prepare('insert into mixed values (?, ?, ?, ?, ?, ?)')
@@ -350,7 +350,7 @@ describe('transactions', () => {
     },
   )
 
-  test('words that would be believed by mistake are errors', () => {
+  test('a COMMIT or ROLLBACK without a transaction, and a BEGIN inside of one, are errors', () => {
     expect(() => main.exec('commit')).toThrow('cannot commit: no transaction is active')
     expect(() => main.exec('rollback')).toThrow('cannot rollback: no transaction is active')
     main.exec('begin')
@@ -435,7 +435,7 @@ describe('errors', () => {
     ["select datetime('now')", 'now()'],
     ['select ifnull(null, 1)', 'coalesce()'],
     ['select group_concat(title) from note', 'string_agg'],
-  ])('SQL of SQLite’s alone has a hint: %s', (sql, hint) => {
+  ])('SQL that only SQLite has gets a hint: %s', (sql, hint) => {
     expect(failureOf(() => main.exec(sql)).message).toContain(hint)
   })
 
@@ -452,7 +452,7 @@ describe('errors', () => {
     main.exec('rollback')
   })
 
-  test('prepare takes options of its own, which win over those of the database', () => {
+  test('prepare takes options, which override those of the database', () => {
     const database = open({ readBigInts: true })
     expect(database.prepare('select 1 as one', { returnArrays: true }).get()).toEqual([1n])
     expect(database.prepare('select 1 as one', { readBigInts: false }).get()).toEqual({ one: 1 })
@@ -460,7 +460,7 @@ describe('errors', () => {
     expect(() => database.prepare('select 1', { nosuch: true } as never)).toThrow('there is no option nosuch')
   })
 
-  test('a statement that is closed runs no more, and closes once; using closes quietly', () => {
+  test('a closed statement refuses calls and a second close, and the end of its scope does nothing', () => {
     const statement = main.prepare('select 1 as one')
     statement.close()
     for (const run of [
@@ -481,7 +481,7 @@ describe('errors', () => {
     expect(() => open({ limits: { length: 1 } } as never)).toThrow('there is no option limits')
   })
 
-  test('a position is in the text the program wrote', () => {
+  test('a position is in the text that the program wrote', () => {
     const error = failureOf(() => main.prepare('select :first, :second from nowhere').get({ first: 1, second: 2 }))
     expect([error.query, error.column]).toEqual(['select :first, :second from nowhere', 29])
   })
@@ -493,7 +493,7 @@ describe('errors', () => {
   })
 })
 
-test('bind binds for good, once', () => {
+test('bind binds values forever, and only once', () => {
   const bound = main.prepare('select ?::int + 1').pluck().bind(1)
   expect(bound.get()).toBe(2)
   expect(() => bound.get(2)).toThrow('already has bound parameters')

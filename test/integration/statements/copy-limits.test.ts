@@ -22,7 +22,7 @@ function* endless<T>(value: T): Generator<T> {
   for (;;) yield value
 }
 
-describe('a COPY of the blocking face ends with its limit', () => {
+describe('a COPY of the blocking API ends with its time limit', () => {
   let con: db.Connection
   beforeEach(() => {
     con = db.connect(sharedServer().dsn({ transport: 'unix' }), { autocommit: true })
@@ -34,13 +34,13 @@ describe('a COPY of the blocking face ends with its limit', () => {
 
   test.each<[string, () => unknown]>([
     ['chunks into a slow table', () => con.copyToTable('slow', { source: [LINES], ...LIMIT })],
-    ['chunks from a source without end', () => con.copyToTable('quick', { source: endless(LINES), ...LIMIT })],
+    ['chunks from an endless source', () => con.copyToTable('quick', { source: endless(LINES), ...LIMIT })],
     ['records into a slow table', () => con.copyRecordsToTable('slow', { records: RECORDS, ...LIMIT })],
     ['records without end', () => con.copyRecordsToTable('quick', { records: endless(['x']), ...LIMIT })],
     ['a slow query', () => con.copyFromQuery(SLOW_QUERY, null, { output() {}, ...LIMIT })],
-    ['a query without end', () => con.copyFromQuery(ENDLESS, null, { output() {}, ...LIMIT })],
+    ['an endless query', () => con.copyFromQuery(ENDLESS, null, { output() {}, ...LIMIT })],
     [
-      'a query without end, and a slow output',
+      'an endless query with a slow output',
       () => con.copyFromQuery(ENDLESS, null, { output: () => nap(10), ...LIMIT }),
     ],
     [
@@ -78,7 +78,7 @@ describe('a COPY of the blocking face ends with its limit', () => {
     expect(con.fetchval('select count(*)::int from quick')).toBe(0)
   })
 
-  test('and none that is quick enough', () => {
+  test('a COPY that is quick enough is not ended', () => {
     expect(con.copyToTable('quick', { source: [LINES], timeout: 30_000 })).toBe(600)
     expect(
       con.cursor().copy('copy quick to stdout', (copy) => Buffer.concat([...copy]).length, { timeout: 30_000 }),
@@ -86,7 +86,7 @@ describe('a COPY of the blocking face ends with its limit', () => {
   })
 })
 
-describe('a COPY of the async face ends with its limit, and with its signal', () => {
+describe('a COPY of the async API ends with its time limit, and with its signal', () => {
   let con: Connection
   beforeEach(async () => {
     con = await connect(sharedServer().dsn({ transport: 'unix' }))
@@ -123,7 +123,7 @@ describe('a COPY of the async face ends with its limit, and with its signal', ()
     expect(await con.fetchval('select count(*)::int from quick')).toBe(0)
   })
 
-  test('and none that is quick enough', async () => {
+  test('a COPY that is quick enough is not ended', async () => {
     const limit = { timeout: 30_000, signal: new AbortController().signal }
     const records = (async function* () {
       yield* RECORDS
@@ -132,7 +132,7 @@ describe('a COPY of the async face ends with its limit, and with its signal', ()
     expect(await con.copyToTable('quick', { source: [LINES], ...limit })).toBe('COPY 600')
   })
 
-  test('records that are none are refused before anything is sent', async () => {
+  test('records that are no iterable are refused before anything is sent', async () => {
     await expect(con.copyRecordsToTable('quick', {} as never)).rejects.toThrow('expected { records }')
     expect(await con.fetchval('select 42')).toBe(42)
   })

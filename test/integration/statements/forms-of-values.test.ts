@@ -9,7 +9,7 @@ import { sharedServer } from '../../support/shared-server.ts'
 const ROW = "select 1::int as n, date '2024-02-29' as day, row(1, 'x') as pair"
 const PRINTED = ['1', '2024-02-29', '(1,x)']
 
-test('a blocking connection of text: every way to rows, and its own catalog queries', () => {
+test("a blocking connection with types: 'text' gives text from every method, and its own catalog queries work", () => {
   using con = db.connect(sharedServer().dsn(), { types: 'text', values: 'text' })
   expect([...con.fetch(ROW)[0]!]).toEqual(PRINTED)
   expect(con.fetchval("select date '2024-02-29'")).toBe('2024-02-29')
@@ -27,13 +27,13 @@ test('a blocking connection of text: every way to rows, and its own catalog quer
   expect(con.copyRecordsToTable('item', { records: [[1, 'glad']] })).toBe(1)
 })
 
-test('calls of a connection of text may ask for the usual forms again', () => {
+test("calls of a connection with types: 'text' may ask for the usual types again", () => {
   using con = db.connect(sharedServer().dsn(), { types: 'text', values: 'text' })
   const [row] = con.fetch('select 1::int as n, $1::jsonb as data', ['"x"'], { types: {}, values: 'typed' })
   expect([...row!]).toEqual([1, '"x"'])
 })
 
-test('named cursors and batches of an ordinary connection take forms by call', () => {
+test('named cursors and batches of an ordinary connection take the types of a call', () => {
   using con = db.connect(sharedServer().dsn())
   const cursor = con.cursor<unknown[]>('named', { rowFactory: 'array', types: 'text', itersize: 2 })
   cursor.execute(`${ROW} from generate_series(1, 5)`)
@@ -48,7 +48,7 @@ test('named cursors and batches of an ordinary connection take forms by call', (
   expect(() => db.connect(sharedServer().dsn(), { values: 'json' as 'text' })).toThrow("values: expected 'typed'")
 })
 
-test('an async connection with parsers, and a pool of them', async () => {
+test('an async connection with parsers uses them, and so does a pool', async () => {
   const types = (typeOid: number): ((text: string) => unknown) | undefined => (typeOid === 1082 ? String : undefined)
   await using con = await connect(sharedServer().dsn(), { types })
   expect([...(await con.fetchrow(ROW))!].slice(0, 2)).toEqual([1, '2024-02-29'])
@@ -62,7 +62,7 @@ test('an async connection with parsers, and a pool of them', async () => {
   expect(await pool.withConnection((lease) => lease.query({ text: 'select 5 as n' }))).toMatchObject({ rowCount: 1 })
 })
 
-test('the values of copyFromQuery have the meaning that is asked for', async () => {
+test('the values of copyFromQuery have the meaning that the call asks for', async () => {
   const compiled = {
     text: 'select jsonb_typeof($1), $2::int[], $3::bool, $4::bytea',
     values: ['{"a":1}', [1, '2'], 1, Buffer.from('a')],
@@ -82,7 +82,7 @@ test('the values of copyFromQuery have the meaning that is asked for', async () 
   expect(String(Buffer.concat(chunks))).toBe(`${printed}object\n`)
 })
 
-test('types that a transaction has made and taken back are not remembered by forms of a call', async () => {
+test('types that a transaction has created and rolled back are not cached for the types of a call', async () => {
   await using con = await connect(sharedServer().dsn())
   const types = { int8: 'number' } as const
   for (const field of ['a', 'b']) {
@@ -94,7 +94,7 @@ test('types that a transaction has made and taken back are not remembered by for
   }
 })
 
-test('values that mean text and are no strings, with forms by call that are text', async () => {
+test("values that mean text but are no strings are sent as the server's text, also with types: 'string'", async () => {
   const at = new Date('2026-01-02T03:04:05Z')
   const types = { timestamptz: 'string', timestamp: 'string', date: 'string', point: 'string', int8: 'string' } as const
   const cases: [string, unknown, string][] = [

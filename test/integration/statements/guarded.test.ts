@@ -57,7 +57,7 @@ describe.each([
     ['select set_config($1, $2, true)', ['transaction_read_only', 'on']],
     ['select begin_reading()', undefined],
     ["with a as materialized (select set_config('transaction_read_only', 'on', true)) select * from a", undefined],
-  ])('%s holds to the end of the transaction', async (sql, values) => {
+  ])('the effect of %s lasts to the end of the transaction', async (sql, values) => {
     await thrice(async () => {
       await con.fetchval(sql, values)
       await expect(async () => con.execute('insert into t values (1)')).rejects.toMatchObject({ sqlstate: '25006' })
@@ -84,7 +84,7 @@ describe.each([
     })
   })
 
-  test('rows of a type without a binary form are given, once', async () => {
+  test('a statement with rows of a type without a binary form gives them, and runs once', async () => {
     const grant = 'postgres=r/postgres'
     await con.execute('create temp table grants (a aclitem)')
     const insert = `insert into grants values ('${grant}') returning a`
@@ -98,7 +98,7 @@ describe.each([
     await con.execute('drop table grants')
   })
 
-  test('rows of many elements come after the savepoint has ended', async () => {
+  test('the rows of many elements come after the savepoint has been released', async () => {
     await thrice(async () => {
       const rows = await con.fetchmany('insert into t values ($1) returning v', [[1], [2], [3]])
       expect(rows.map((row) => [...row])).toEqual([[1], [2], [3]])
@@ -149,7 +149,7 @@ describe.each(['async', 'blocking'] as const)(
       await con.execute('commit')
     })
 
-    test('a function that deallocates all statements does not fail the transaction', async () => {
+    test('a function that deallocates all statements does not make the transaction fail', async () => {
       const sql = 'select n from keep where n = $1'
       await con.rows(sql, [1])
       await con.execute('begin')

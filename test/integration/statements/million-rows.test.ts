@@ -28,7 +28,7 @@ describe('a million rows', () => {
   })
   afterAll(() => con.close())
 
-  test('every value is right', { timeout: 120_000 }, async () => {
+  test('have the right values', { timeout: 120_000 }, async () => {
     const expected = con.fetchrow(`
       select sum(a)::text, sum(b)::text, sum(c)::text, sum(length(d))::text, sum((extract(epoch from e) * 1000000)::int8)::text
       from (${ROWS}) q`)
@@ -57,28 +57,32 @@ describe('a million rows', () => {
     expect(index).toBe(COUNT)
   })
 
-  test('fetchone decodes one row, and the rest stays bytes off the heap', { timeout: 120_000 }, async () => {
-    const cursor = con.execute(`select json_build_object('counted', i) from generate_series(1, ${COUNT}) i`)
-    await nextTurn()
-    const parse = JSON.parse
-    let decoded = 0
-    // The codec of json calls JSON.parse once for each value. The texts of the channel do not begin like these values.
-    JSON.parse = (text, reviver) => {
-      if (text.startsWith('{"counted"')) decoded += 1
-      return parse(text, reviver) as unknown
-    }
-    try {
-      expect(cursor.fetchone()).toEqual({ json_build_object: { counted: 1 } })
-      expect(decoded).toBe(1)
-      expect(cursor.fetchmany(10)).toHaveLength(10)
-      expect(decoded).toBe(11)
-      for (const row of cursor) {
-        expect(row).toEqual({ json_build_object: { counted: 12 } })
-        break
+  test(
+    'are decoded one by one by fetchone, and the rest stays as bytes outside of the heap',
+    { timeout: 120_000 },
+    async () => {
+      const cursor = con.execute(`select json_build_object('counted', i) from generate_series(1, ${COUNT}) i`)
+      await nextTurn()
+      const parse = JSON.parse
+      let decoded = 0
+      // The codec of json calls JSON.parse once for each value. The texts of the channel do not begin like these values.
+      JSON.parse = (text, reviver) => {
+        if (text.startsWith('{"counted"')) decoded += 1
+        return parse(text, reviver) as unknown
       }
-      expect([decoded, cursor.rownumber, cursor.rowcount]).toEqual([12, 12, COUNT])
-    } finally {
-      JSON.parse = parse
-    }
-  })
+      try {
+        expect(cursor.fetchone()).toEqual({ json_build_object: { counted: 1 } })
+        expect(decoded).toBe(1)
+        expect(cursor.fetchmany(10)).toHaveLength(10)
+        expect(decoded).toBe(11)
+        for (const row of cursor) {
+          expect(row).toEqual({ json_build_object: { counted: 12 } })
+          break
+        }
+        expect([decoded, cursor.rownumber, cursor.rowcount]).toEqual([12, 12, COUNT])
+      } finally {
+        JSON.parse = parse
+      }
+    },
+  )
 })

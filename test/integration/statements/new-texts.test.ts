@@ -129,7 +129,7 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
     expect(outcomes).toEqual(Array.from({ length: 4 }, () => outcomes[0]))
   })
 
-  test.each(CASES)('%s, in a transaction, which it does not cost', async (...given) => {
+  test.each(CASES)('%s, in a transaction, which does not fail', async (...given) => {
     const [sql, ...values] = given as unknown as Case
     // Another text, so that it is new again.
     const of: Case = [`${sql} `, ...values]
@@ -166,7 +166,7 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
     expect((ids[0] as number[])[0]).toBeLessThan(30)
   })
 
-  test('a statement that fails for a reason of its own fails the transaction, as any other', async () => {
+  test('a statement that fails for another reason makes the transaction fail, as usual', async () => {
     const con = await openDriver(face, sharedServer().dsn({ database }))
     await con.execute('begin')
     await expect(async () => con.rows('select 1 / $1::int', ['0'])).rejects.toMatchObject({ sqlstate: '22012' })
@@ -237,7 +237,7 @@ describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
 
 // The values are sent back to the server, which prints them. The time limit does not apply to this trip, because the
 // statement has ended.
-test('a limit that passes after the statement has ended does not say that it was not run', async () => {
+test('a time limit that passes after the statement has ended does not claim that the statement was not run', async () => {
   const con = await connect(sharedServer().dsn())
   await con.execute('create temp table slow (id int)')
   const outcomes = new Set<string>()
@@ -252,7 +252,7 @@ test('a limit that passes after the statement has ended does not say that it was
   expect([...outcomes].filter((outcome) => !['rows 2000', 'QueryTimeoutError 0'].includes(outcome))).toEqual([])
 })
 
-test('a function whose effect stays runs once, though the form of the rows is refused', async () => {
+test('a function with a lasting effect runs once, although its rows are refused', async () => {
   const con = await connect(sharedServer().dsn())
   await con.execute('create temp sequence counted')
   await con.fetch("select nextval('counted'), relacl from pg_class where relname = 'pg_class'")
@@ -260,7 +260,7 @@ test('a function whose effect stays runs once, though the form of the rows is re
   await con.close()
 })
 
-test('fetchval refuses options in the place of the column, before anything runs', async () => {
+test('fetchval refuses options in place of the column, before anything runs', async () => {
   const con = await connect(sharedServer().dsn())
   await con.execute('create temp sequence counted')
   await expect(con.fetchval("select nextval('counted')", [], { timeout: 50 } as never)).rejects.toThrow(

@@ -75,7 +75,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
     },
   )
 
-  test('a text that is refused fails nothing that was asked for before it', async () => {
+  test('a text that is refused does not fail an earlier statement', async () => {
     await con.execute('begin')
     const results = await con.pipeline((pipeline) =>
       Promise.allSettled([
@@ -103,7 +103,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
     if (isInside) await con.execute('commit')
   })
 
-  test('a guessed type does not fail a transaction that the pipeline itself has begun', async () => {
+  test('a guessed type does not fail a transaction that the pipeline has begun', async () => {
     const results = await con.pipeline((pipeline) =>
       Promise.all([
         pipeline.execute('begin'),
@@ -116,7 +116,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
   })
 
   test.skipIf(transport === 'pglite')(
-    'a statement that another session has made stale fails at most once',
+    "a statement that is stale by another session's change fails at most once",
     async () => {
       await dba.execute('create table s (v int)')
       const insert = 'insert into s (v) values ($1)'
@@ -154,7 +154,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
     },
   )
 
-  test('thousands behind one that has to be described', async () => {
+  test('thousands of statements run behind one that has to be described', async () => {
     const answers = await con.pipeline((pipeline) =>
       Promise.allSettled([
         pipeline.fetchval(anew('select $1::int'), [1]),

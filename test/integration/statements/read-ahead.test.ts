@@ -40,7 +40,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('has at most one trip more than was looked at', () => {
+    test('is at most one round trip ahead of the loop', () => {
       con.execute('begin')
       for (const [i] of stream(COUNTED)) if (i === 45) break
       expect([50, 60]).toContain(made())
@@ -53,14 +53,14 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('is not ahead where its trips are limited in time', () => {
+    test('does not prefetch if its round trips have a time limit', () => {
       con.execute('begin')
       for (const [i] of stream(COUNTED, { timeout: 10_000 })) if (i === 45) break
       expect(made()).toBe(50)
       con.commit()
     })
 
-    test('fails after all rows before the one that fails, and names its own failure', () => {
+    test("fails after all rows before the one that fails, with that row's error", () => {
       con.execute('begin')
       const seen: unknown[] = []
       const run = (): void => {
@@ -73,16 +73,19 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(con.fetchval('select 42')).toBe(42)
     })
 
-    test.each([45, 51, 54])('left at row %s, before the one that fails, it leaves the transaction whole', (leftAt) => {
-      con.execute('create temporary table seen (i int)')
-      con.execute('begin; insert into seen values (1)')
-      for (const [i] of stream(FAILING)) if (i === leftAt) break
-      expect(con.info.status).toBe('in-transaction')
-      con.commit()
-      expect(con.fetchval('select count(*)::int from seen')).toBe(1)
-    })
+    test.each([45, 51, 54])(
+      'that a loop leaves at row %s, before the one that fails, does not fail the transaction',
+      (leftAt) => {
+        con.execute('create temporary table seen (i int)')
+        con.execute('begin; insert into seen values (1)')
+        for (const [i] of stream(FAILING)) if (i === leftAt) break
+        expect(con.info.status).toBe('in-transaction')
+        con.commit()
+        expect(con.fetchval('select count(*)::int from seen')).toBe(1)
+      },
+    )
 
-    test('gives the rows before one that fails in the first trip too, and where it is not ahead', () => {
+    test('gives the rows before one that fails also in the first round trip, and if it does not prefetch', () => {
       for (const [at, options] of [
         [5, {}],
         [15, {}],
@@ -100,7 +103,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       }
     })
 
-    test('left while rows arrive, it leaves the connection ready', () => {
+    test('that a loop leaves while rows arrive leaves the connection ready', () => {
       for (let leftAt = 15; leftAt < 60; leftAt += 5) {
         con.execute('begin')
         for (const [i] of stream(COUNTED)) if (i === leftAt) break
@@ -114,7 +117,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       create function pg_temp.noted(i int) returns int language plpgsql as
         $$ begin insert into noted values (i); return 1 / (55 - i); end $$`
 
-    test('left before the row that fails, it leaves the transaction whole, and no work of rows it did not give', () => {
+    test('that a loop leaves before the row that fails does not fail the transaction, and rolls back the effects of rows that it did not give', () => {
       con.execute(NOTED)
       con.execute('begin')
       con.execute('insert into noted values (-1)')
@@ -125,7 +128,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(con.fetchval('select count(*)::int from noted')).toBe(51)
     })
 
-    test('left where the rows ahead are fine, their work is undone as well', () => {
+    test('that a loop leaves rolls back the effects of prefetched rows that did not fail, too', () => {
       con.execute(NOTED)
       con.execute('begin')
       for (const [i] of stream(`select i, pg_temp.noted(-i) from generate_series(1, ${ROWS}) i`)) if (i === 45) break
@@ -133,7 +136,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('a statement in between is not undone by the failure, which comes with its rows', () => {
+    test('keeps a statement of the loop when a prefetched row has failed, and throws the error at that row', () => {
       con.execute('create temporary table seen (i int)')
       con.execute('begin')
       const seen: unknown[] = []
@@ -149,7 +152,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.rollback()
     })
 
-    test('a commit between pages keeps earlier changes, although a prefetched row has failed', () => {
+    test('keeps earlier changes when the loop commits, although a prefetched row has failed', () => {
       con.execute('create temporary table seen (i int)')
       con.execute('begin')
       const rows = stream(FAILING)
@@ -159,7 +162,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(con.fetchval('select count(*)::int from seen')).toBe(1)
     })
 
-    test('a statement with a time limit, asked while slow rows are read ahead, ends within it, and the transaction is whole', () => {
+    test('lets a statement of the loop end within its time limit while slow rows are prefetched, and the transaction does not fail', () => {
       const slow = 'select i, case when i = 55 then pg_sleep(30) is null end from generate_series(1, 1000) i'
       con.execute('begin')
       const rows = stream(slow)
@@ -172,7 +175,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.rollback()
     })
 
-    test('two in turn have each its own rows', () => {
+    test('gives its own rows when two are read in turns', () => {
       con.execute('begin')
       const [one, other] = [stream(COUNTED), stream('select -i from generate_series(1, 1000) i')]
       for (let i = 1; i <= ROWS; i += 1) {
@@ -183,7 +186,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('ends with its transaction, rows read ahead included', () => {
+    test('ends with its transaction, prefetched rows included', () => {
       con.execute('begin')
       const rows = stream(COUNTED)
       for (let i = 0; i < 35; i += 1) rows.next()
@@ -212,7 +215,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
     })
 
     test.each([45, 51, 54])(
-      'left at row %s, before the one that fails, it leaves the transaction whole',
+      'that a loop leaves at row %s, before the one that fails, does not fail the transaction',
       async (leftAt) => {
         await con.transaction(async () => {
           for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) if (i === leftAt) break
@@ -221,7 +224,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       },
     )
 
-    test('gives the rows before one that fails in the first trip too', async () => {
+    test('gives the rows before one that fails also in the first round trip', async () => {
       const seen: unknown[] = []
       const run = con.transaction(async () => {
         const sql = `select i, 1 / (5 - i) from generate_series(1, ${ROWS}) i`
@@ -231,7 +234,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(seen).toHaveLength(4)
     })
 
-    test('has at most one trip more than was looked at, and is left ready', async () => {
+    test('is at most one round trip ahead of the loop, and leaves the connection ready', async () => {
       await con.transaction(async () => {
         for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) if (i === 45) break
         expect([50, 60]).toContain(await made())
@@ -246,7 +249,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
-    test('fetched by hand it is never ahead', async () => {
+    test('never prefetches when it is fetched by hand', async () => {
       await con.transaction(async () => {
         const cursor = await con.cursor(COUNTED).open()
         for (let i = 1; i < 6; i += 1) await cursor.fetch(SIZE)
@@ -255,7 +258,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
-    test('fails after all rows before the one that fails, and names its own failure', async () => {
+    test("fails after all rows before the one that fails, with that row's error", async () => {
       const seen: unknown[] = []
       const run = con.transaction(async () => {
         for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) seen.push(i)
@@ -265,7 +268,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(await con.fetchval('select 42')).toBe(42)
     })
 
-    test('left before the row that fails, it leaves the transaction whole', async () => {
+    test('that a loop leaves before the row that fails does not fail the transaction', async () => {
       await con.transaction(async () => {
         await con.execute('create temporary table seen (i int)')
         for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) if (i === 45) break
@@ -274,7 +277,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(await con.fetchval('select count(*)::int from seen')).toBe(1)
     })
 
-    test('several statements inside the loop run after the prefetched rows, in order', async () => {
+    test('runs several statements of the loop after the prefetched rows, in order', async () => {
       await con.execute('create temporary table seen (i int)')
       const seen: unknown[] = []
       await con.transaction(async () => {
@@ -290,7 +293,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect((await con.fetch('select i from seen')).map((row) => row[0])).toEqual([1, 2, 3])
     })
 
-    test('a connection closed in the middle of it ends it', async () => {
+    test('ends when its connection is closed in the middle of it', async () => {
       const run = con.transaction(async () => {
         for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) if (i === 35) con.terminate()
       })

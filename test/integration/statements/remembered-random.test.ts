@@ -254,7 +254,7 @@ const FACES: readonly Face[] = ['async', 'blocking', 'blocking, implicit transac
 
 describe.each(FACES)('%s', (face: Face) => {
   test.each(['own changes', 'changes by both'] as const)(
-    '%s: remembers nothing that is not so',
+    '%s: the caches never give a wrong result',
     async (mode: Mode) => {
       const share = Math.ceil(STEPS / 6)
       answered = 0

@@ -51,7 +51,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     },
   )
 
-  test('a statement that another session has made stale runs after one that was only described', async () => {
+  test("a statement that is stale by another session's change runs after one that was only described", async () => {
     await dba.execute('create table t (v int); create table log (n int)')
     const insert = 'insert into t values ($1)'
     const read = 'select * from t'
@@ -76,7 +76,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
 })
 
 describe('composites that another session has altered', () => {
-  test('are written by copyFromQuery as they are now', async () => {
+  test('are written by copyFromQuery with their new fields', async () => {
     const dba = await connect(dsn())
     const con = await connect(dsn())
     const sync = blocking.connect(dsn(), { autocommit: true })
@@ -100,7 +100,7 @@ describe('composites that another session has altered', () => {
   })
 })
 
-describe('places of one name that were joined', () => {
+describe('markers of one name that were joined to one parameter', () => {
   const read = 'select v + :n as w, count(*)::int from t group by v + :n order by 1'
 
   test.each([false, true])(

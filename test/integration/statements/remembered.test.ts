@@ -38,7 +38,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     ] as const
     const deleteOne = 'delete from t where v = $1'
 
-    test.each(CREATIONS)('a DELETE is for the temporary table that %s has just made', async (_, creations) => {
+    test.each(CREATIONS)('a DELETE uses the temporary table that %s has just created', async (_, creations) => {
       await con.execute('create table t (v int); insert into t values (1)')
       // The first temporary object changes the search path, so the server refuses old statements. Later temporary
       // objects do not change it.
@@ -96,7 +96,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
-    test('a parameter has the type that its column has since ALTER', async () => {
+    test('a parameter has the new type of its column after ALTER', async () => {
       await con.execute("set timezone = 'America/New_York'")
       await con.execute('create table t (id int, at timestamp, f real)')
       const insert = 'insert into t values ($1, $2, $3)'
@@ -112,7 +112,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     test.each([
       ['ROLLBACK', ['begin'], 'rollback'],
       ['ROLLBACK TO', ['begin', 'savepoint s'], 'rollback to s'],
-    ])('and the type of before again after %s', async (_, before, after) => {
+    ])('a parameter has the old type of its column again after %s', async (_, before, after) => {
       await con.execute("set timezone = 'America/New_York'")
       await con.execute('create table t (at timestamp)')
       const insert = 'insert into t values ($1)'
@@ -127,7 +127,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.fetchval('select count(distinct at)::int from t')).toBe(1)
     })
 
-    test('a type and a table made again under their names work like the first ones', async () => {
+    test('a type and a table that were dropped and created again work', async () => {
       for (const label of ['x', 'y']) {
         await con.execute(`create type mood as enum ('${label}')`)
         await con.execute('create table t (m mood)')
@@ -138,7 +138,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
-    test('select * gives the column that was added, inside a transaction too', async () => {
+    test('select * gives a column that was added, inside a transaction too', async () => {
       await con.execute('create table t (a int)')
       await con.rows('select * from t')
       await con.execute('begin')
@@ -150,7 +150,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.rows('select * from t')).toEqual([[5]])
     })
 
-    test('a load is encoded for the columns of now', async () => {
+    test('COPY encodes records for the current types of the columns', async () => {
       await con.execute('create table t (v bigint)')
       await con.copy('t', { records: [[42n]] })
       await con.execute('drop table t; create table t (v double precision)')
@@ -158,14 +158,14 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.rows('select * from t')).toEqual([[42]])
     })
 
-    test("'now' is now each time, and so are today and its kin", async () => {
+    test("'now', 'today' and their like are evaluated each time", async () => {
       const read = `select 'now'::timestamptz::text, $1::int, ('[today,tomorrow)'::daterange)::text`
       const [first] = await con.rows(read, [1])
       const [second] = await con.rows(read, [1])
       expect(second?.[0]).not.toBe(first?.[0])
     })
 
-    test('a time without a zone is of the zone that the session is in', async () => {
+    test('a time without a zone is in the current time zone of the session', async () => {
       const read = "select extract(hour from timestamptz '2024-06-01 00:00' at time zone 'UTC')::int + $1"
       await con.execute("set timezone = 'UTC'")
       expect(await con.fetchval(read, [0])).toBe(0)
@@ -176,7 +176,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.fetchval(read, [0])).toBe(0)
     })
 
-    test('FETCH and EXECUTE give the rows of the cursor and the statement of now', async () => {
+    test('FETCH and EXECUTE give the rows of the current cursor and statement of that name', async () => {
       for (const [expression, wanted] of [
         ['1::int8', 1n],
         ['1.5::float8', 1.5],
@@ -234,7 +234,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ['select f($1)', [1], 'drop function f; create function f(int) returns text language sql as $$ select $1 + 1 $$'],
     ]
 
-    test.each(CHANGES)('%s runs, in a transaction too', async (sql, values, change) => {
+    test.each(CHANGES)('a statement with %s runs, in a transaction too', async (sql, values, change) => {
       const setUp = [
         'drop table if exists t, moods; drop type if exists mood; drop function if exists f; drop procedure if exists p',
         'create table t (a int); insert into t values (1); create table if not exists log (n int)',
@@ -256,7 +256,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
-    test('a value of another kind is declared with the type that the server infers now', async () => {
+    test('a value of another kind is declared with the type that the server infers after the change', async () => {
       await dba.execute('create table t (a int8, b text); create table log (n int)')
       const insert = 'insert into t values ($1, $2)'
       await con.execute(insert, [1, 'x'])
@@ -271,7 +271,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ])
     })
 
-    test('a batch is encoded by the types of now, in a transaction too', async () => {
+    test('a batch is encoded for the current types, in a transaction too', async () => {
       await dba.execute('create table log (n int)')
       for (const isInside of [false, true]) {
         await dba.execute('drop table if exists t; create table t (v int)')
@@ -288,7 +288,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await dba.fetchval('select count(*)::int from log')).toBe(1)
     })
 
-    test('a load is encoded for the columns of now', async () => {
+    test('COPY encodes records for the current types of the columns', async () => {
       await dba.execute('create table t (v bigint)')
       await con.copy('t', { records: [[42n]] })
       await dba.execute('drop table t; create table t (v double precision, w int)')
@@ -316,7 +316,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     })
   })
 
-  describe('a failure of the program’s own', () => {
+  describe('a failure that the program causes', () => {
     test('fails its transaction as usual', async () => {
       await con.execute("create type mood as enum ('x'); create table t (m mood)")
       await con.execute('insert into t values ($1)', ['x'])
@@ -348,7 +348,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.rows('select n from runs order by n')).toEqual([[1], [2]])
     })
 
-    test('a savepoint of the program’s is where it put it', async () => {
+    test('a savepoint of the program keeps its place', async () => {
       await con.execute('create table t (v int)')
       await con.execute('create temp table other_before ()')
       const insert = 'insert into t values ($1)'
@@ -387,7 +387,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
 
     const named = "select count(*)::int from pg_prepared_statements where statement like 'select 7%'"
 
-    test('the search path that fetchval sets is known, though a row limit leaves no tag', async () => {
+    test('the search path that fetchval sets is known, although a row limit gives no command tag', async () => {
       await con.execute('create schema a; create table a.t (v int)')
       await con.execute('create schema b; create table b.t (v text)')
       await con.execute('set search_path = a')
@@ -474,7 +474,7 @@ describe('the blocking face', () => {
   )
 
   test.each(['own', 'other'])(
-    'setinputsizes declares the type that has the name now (made again by %s)',
+    'setinputsizes declares the current type of the name (created again by %s)',
     async (by) => {
       for (const label of ['x', 'y']) {
         const sql = `drop type if exists mood; create type mood as enum ('${label}')`
@@ -487,7 +487,7 @@ describe('the blocking face', () => {
     },
   )
 
-  test('rows that another session has given more fields are read, at once and piece by piece', async () => {
+  test('rows to which another session has added fields are read, at once and piece by piece', async () => {
     await dba.execute('create type pair as (a int, b int); create table t (p pair, r int)')
     await dba.execute('insert into t select row(i, i)::pair, i from generate_series(1, 5) i')
     const read = 'select p from t order by r'
@@ -532,7 +532,7 @@ describe('a pool', () => {
     },
   )
 
-  test('forgets statements that a lease has prepared under a search path of its own', async () => {
+  test('forgets statements that a lease has prepared with its own search path', async () => {
     const dsn = sharedServer().dsn({ database })
     const dba = await connect(dsn)
     await dba.execute("create schema s; create table s.t as select 's' as v; create table t as select 'public' as v")

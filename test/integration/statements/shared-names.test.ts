@@ -11,7 +11,7 @@ beforeEach(async () => {
 })
 afterEach(() => con.close())
 
-test('info tells the same of both', async () => {
+test('info is the same in both APIs', async () => {
   using blocking = connectBlocking(sharedServer().dsn())
   const told = ({ user, database, host, port, tls, serverVersion, status }: typeof con.info): object => {
     return { user, database, host, port, tls, serverVersion, status }
@@ -22,7 +22,7 @@ test('info tells the same of both', async () => {
   expect([con.closed, con.info.status, con.transactionStatus]).toEqual([true, 'closed', 'closed'])
 })
 
-test('describe tells types without running the statement', async () => {
+test('describe gives types without running the statement', async () => {
   const { parameters, columns } = await con.describe('select $2::int4 as a, $1::text[] as b')
   expect(parameters.map(({ name }) => name)).toEqual(['text[]', 'int4'])
   expect(columns.map(({ name, type }) => [name, type.kind])).toEqual([

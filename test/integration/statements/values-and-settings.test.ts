@@ -14,7 +14,7 @@ import { failureOf } from '../../support/failure-of.ts'
 const database = databaseOfFile()
 const dsn = (): string => sharedServer().dsn({ database })
 
-describe('one named parameter in two places', () => {
+describe('one named parameter with two markers', () => {
   let con: db.Connection
   beforeEach(() => {
     con = db.connect(dsn())
@@ -29,7 +29,7 @@ describe('one named parameter in two places', () => {
     ['named', (name) => `:${name}`],
   ]
 
-  test.each(forms)('%s: an optional filter, given and left out', (style, marker) => {
+  test.each(forms)('%s: an optional filter works with a value and with null', (style, marker) => {
     con.paramstyle = style
     const sql = `select id from item where (${marker('name')} is null or name = ${marker('name')}) order by id`
     expect(con.fetch(sql, { name: 'tea' }).map(([id]) => id)).toEqual([1])
@@ -37,7 +37,7 @@ describe('one named parameter in two places', () => {
     expect(con.fetch(sql, new Map([['name', 'rye']])).map(([id]) => id)).toEqual([2])
   })
 
-  test.each(forms)('%s: into columns of two types, also in a batch', (style, marker) => {
+  test.each(forms)('%s: one value is stored in columns of two types, also in a batch', (style, marker) => {
     con.paramstyle = style
     const sql = `insert into item (id, big, name) values (${marker('n')}, ${marker('n')}, ${marker('n')})`
     expect(con.execute(sql, { n: 3 }).rowcount).toBe(1)
@@ -49,7 +49,7 @@ describe('one named parameter in two places', () => {
     ])
   })
 
-  test('an expression that GROUP BY or DISTINCT has to know again, at any place of a transaction', () => {
+  test('an expression that GROUP BY or DISTINCT must recognize works, at any place of a transaction', () => {
     const sql = 'select id %% %(n)s as rest, count(*)::int from item where id < %(top)s group by id %% %(n)s order by 1'
     for (const n of [2, 3, 2]) {
       const rows = con.fetch(sql, { n, top: 10 }).map((row) => [...row])
@@ -77,12 +77,12 @@ describe('one named parameter in two places', () => {
     expect(failure.sqlstate).toBe('42803')
   })
 
-  test('described, each place has its type', () => {
+  test('describe gives a type for each marker', () => {
     const { parameters } = con.describe('insert into item (id, big) values (%(n)s, %(n)s)')
     expect(parameters.map(({ name }) => name)).toEqual(['int4', 'int8'])
   })
 
-  test('in sqlite-shape, by name and by position', () => {
+  test('works in sqlite-shape, by name and by position', () => {
     const lite = new DatabaseSync(dsn())
     lite.exec("create temp table item (id int, name text); insert into item values (1, 'tea'), (2, 'rye')")
     const filter = lite.prepare('select id from item where (:name is null or name = :name) order by id')
@@ -152,7 +152,7 @@ describe('values in the query of a COPY', () => {
   })
 })
 
-describe('an unusable value of the program has an error of syncpg', () => {
+describe('an unusable value of the program throws an error of syncpg', () => {
   test('a file of a COPY', () => {
     const con = db.connect(dsn(), { autocommit: true })
     con.execute('create temp table t (v text)')
@@ -183,7 +183,7 @@ describe('an unusable value of the program has an error of syncpg', () => {
 describe('client_encoding set by SQL', () => {
   const LATIN = "set client_encoding = 'LATIN1'"
 
-  test.each([true, false])('is set back at once, autocommit %s: text is read and written right', (autocommit) => {
+  test.each([true, false])('is reset at once, autocommit %s: text is read and written correctly', (autocommit) => {
     const con = db.connect(dsn(), { autocommit })
     con.execute('create temp table t (v text)')
     con.execute(LATIN)
@@ -203,7 +203,7 @@ describe('client_encoding set by SQL', () => {
     con[Symbol.dispose]()
   })
 
-  test('in a text with more statements: those that return no text run, as in a dump', () => {
+  test('in a text with more statements lets those run that return no text, as in a dump', () => {
     const con = db.connect(dsn(), { autocommit: true })
     const dump = con.execute(
       `${LATIN}; select pg_catalog.set_config('search_path', '', false); create temp table t (v text);
@@ -261,7 +261,7 @@ describe('client_encoding set by SQL', () => {
   })
 
   test.each([true, false])(
-    'by a function: its text is not given, and the next one is right, autocommit %s',
+    'by a function: its text is refused, and the next text is correct, autocommit %s',
     (autocommit) => {
       const con = db.connect(dsn(), { autocommit })
       con.execute(`create function pg_temp.latin() returns text language plpgsql as
@@ -341,7 +341,7 @@ describe('forms of results', () => {
   })
 })
 
-describe('never a naked error', () => {
+describe('the program never gets a bare error of Node', () => {
   // The server takes seconds to make them: `npm run test:big-values` has this one too.
   test.runIf(process.env['SYNCPG_BIG_VALUES'] === '1')(
     'a value longer than a string can be',

@@ -106,10 +106,10 @@ test('options of connect must be a plain object', async () => {
 
 test('a query logger must be a function, and options must not be an array', async () => {
   for (const on of [con, asyncCon] as Any[]) {
-    expect(await refusal(() => on.addQueryLogger('x'))).toBe('addQueryLogger: expected a function, got string')
+    expect(await refusal(() => on.addQueryLogger('x'))).toBe('addQueryLogger: expected a function, got the string "x"')
     expect(await refusal(() => on.transaction([], async () => {}))).toMatch(/^transaction: expected/)
     expect(await refusal(() => on.fetch('select 1', [], { timeout: '5' }))).toBe(
-      'fetch: timeout: expected milliseconds from 0, or null for no limit, got "5"',
+      'fetch: timeout: expected milliseconds from 0, or null for no limit, got the string "5"',
     )
     expect(await refusal(() => on.fetchmany('select $1::int', [['x']]))).toMatch(
       /^not refused: DataError: element #0 of fetchmany: /,

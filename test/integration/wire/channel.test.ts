@@ -26,7 +26,7 @@ function run(session: BlockingSession, sql: string): TextSink {
   return results
 }
 
-test('a portal', () => {
+test('a portal is read in parts and to its end', () => {
   const session = open()
   const rows = new TextSink()
   const parse = { sql: 'select generate_series(1, 5)', parameterTypes: [] }
@@ -39,7 +39,7 @@ test('a portal', () => {
   expect(session.transactionStatus).toBe('T')
 })
 
-test('COPY out, to its end and given up', () => {
+test('COPY out is read to its end, or given up', () => {
   const session = open()
   const sql = 'copy (select generate_series(1, 200000)) to stdout'
   const parts: Buffer[] = []

@@ -57,7 +57,7 @@ describe('authentication', () => {
     expect(error).toBeInstanceOf(InvalidPasswordError)
   })
 
-  test.each([password, md5, scram])('says so when $user gives no password', async ({ user }) => {
+  test.each([password, md5, scram])('the error says so when $user gives no password', async ({ user }) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { user, password: null }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(/for a password .* none was given/)
@@ -68,13 +68,13 @@ describe('authentication', () => {
     expect(error).toMatchObject({ sqlstate: '28000', severity: 'FATAL' })
   })
 
-  test('takes the start-up parameters along', async () => {
+  test('sends the start-up parameters', async () => {
     await using session = await open(optionsFor(server, { parameters: { application_name: 'a b', work_mem: '1MB' } }))
     expect(await query(session, 'show application_name')).toEqual([['a b']])
     expect(await query(session, 'show work_mem')).toEqual([['1MB']])
   })
 
-  test('goes over a Unix socket', async () => {
+  test('works over a Unix socket', async () => {
     await using session = await open(optionsFor(server, { hosts: [unix(server)], tls: tls('require') }))
     expect(await query(session, 'select inet_client_addr() is null')).toEqual([['t']])
   })
@@ -123,7 +123,7 @@ describe('TLS', () => {
     expect(error.message).toMatch(pattern)
   })
 
-  test('verify-full refuses a host the certificate does not name, verify-ca does not mind', async () => {
+  test('verify-full refuses a host that the certificate does not name, and verify-ca accepts it', async () => {
     const hosts = [{ kind: 'tcp', host: 'example.invalid', address: server.host, port: server.port }] as const
     const options = (mode: SslMode): SessionOptions =>
       optionsFor(server, { hosts, tls: tls(mode, { rootCertificates: root }) })
@@ -132,7 +132,7 @@ describe('TLS', () => {
     expect(await isEncrypted(options('verify-ca'))).toBe(true)
   })
 
-  test('proves the user by a client certificate', async () => {
+  test('authenticates the user by a client certificate', async () => {
     const { clientCertificate, clientKey } = server.tls!
     const files = { rootCertificates: root, certificate: pem(clientCertificate), key: pem(clientKey) }
     await using session = await open(optionsFor(server, { ...TEST_ROLES.certificate, tls: tls('verify-full', files) }))
@@ -173,7 +173,7 @@ describe('TLS', () => {
 })
 
 describe('a server without TLS', () => {
-  test('is taken by sslmode=prefer and refused by sslmode=require', async () => {
+  test('is accepted by sslmode=prefer and refused by sslmode=require', async () => {
     const other = await startServer()
     onTestFinished(() => other.dispose())
     expect(await isEncrypted(optionsFor(other, { tls: tls('prefer') }))).toBe(false)
@@ -212,7 +212,7 @@ describe('a server that cannot be reached', () => {
       /socket "\/nonesuch\/.s" failed: there is no such socket/,
     ],
     ['a long path', { kind: 'unix', path: `/${'x'.repeat(120)}` }, /121 bytes, and the system allows 107/],
-    ['a file that is no socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
+    ['a file that is not a socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
   ] as const)('is an error of one line: %s', async (_, host, words) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [host] }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
@@ -220,7 +220,7 @@ describe('a server that cannot be reached', () => {
     expect(error.message).not.toContain('\n')
   })
 
-  test('is passed over for the next one', async () => {
+  test('is skipped for the next one', async () => {
     await using session = await open(optionsFor(server, { hosts: [nobody, tcp(server)] }))
     expect(session.phase).toBe('ready')
   })
@@ -231,7 +231,7 @@ describe('a server that cannot be reached', () => {
     expect(error).toBeInstanceOf(OperationalError)
   })
 
-  test('is not asked again elsewhere when it refuses', async () => {
+  test('is the last one that is tried if it refuses the login', async () => {
     const hosts = [tcp(server), nobody]
     const error = await failureOfAsync(
       openSession(optionsFor(server, { hosts, user: 'u_scram', password: 'wrong' }), ignoreEvents),
@@ -240,7 +240,7 @@ describe('a server that cannot be reached', () => {
   })
 
   test.each(['disable', 'prefer', 'require'] as const)(
-    'and stays silent costs the time limit, sslmode=%s',
+    'and stays silent fails when the time limit passes, sslmode=%s',
     async (mode) => {
       const options = await fakeServer(() => {})
       const error = await failureOfAsync(
@@ -296,7 +296,7 @@ describe('the kind of server', () => {
     expect((await Promise.allSettled(outcomes)).map(({ status }) => status)).toEqual([expected, expected])
   })
 
-  test('read-only is a session that defaults to it', async () => {
+  test('a session with a read-only default counts as read-only', async () => {
     const parameters = { default_transaction_read_only: 'on' }
     await using session = await open(optionsFor(server, { targetSessionAttrs: 'read-only', parameters }))
     expect(session.phase).toBe('ready')

@@ -86,7 +86,7 @@ async function readAll(session: Session, data: ByteSink, maxBytes = 1 << 18): Pr
 }
 
 describe.each(transports)('over %s', (_, transport) => {
-  test('a portal opens with its first rows and goes on until its tag comes', async () => {
+  test('a portal opens with its first rows and continues until its tag comes', async () => {
     await using session = await lend(transport)
     const rows = new TextSink()
     const series = 'select generate_series(1, 5)'
@@ -100,7 +100,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect([gone, session.transactionStatus]).toMatchObject([{ sqlstate: '34000' }, 'E'])
   })
 
-  test('a portal of a statement with parameters reads all that is left', async () => {
+  test('a portal of a statement with parameters reads all rows that are left', async () => {
     await using session = await lend(transport)
     const sql = 'select $1::text || g from generate_series(1, 4) g'
     await session.describe({ ...plain, name: 's', sql, parameterTypes: [] })
@@ -111,7 +111,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect([tag, rows.rows.flat()]).toEqual(['SELECT 3', ['x1', 'x2', 'x3', 'x4']])
   })
 
-  test('two portals are read in turns, asked for at once', async () => {
+  test('two portals that are asked for at once are read in turns', async () => {
     await using session = await lend(transport)
     const sinks = [new TextSink(), new TextSink()] as const
     await query(session, 'begin')
@@ -126,7 +126,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect(sinks.map((sink) => sink.rows.flat().join())).toEqual(['1,2,3,4', '11,12,13,14'])
   })
 
-  test('a COPY run as a portal is refused and the session goes on', async () => {
+  test('a COPY that is run as a portal is refused, and the session stays usable', async () => {
     await using session = await lend(transport)
     await query(session, 'create temp table t (a int)')
     for (const sql of ['copy t from stdin', 'copy t to stdout']) {
@@ -160,7 +160,7 @@ describe.each(transports)('over %s', (_, transport) => {
     )
   })
 
-  test('COPY out begins a transaction, and tells the formats of its columns', async () => {
+  test('COPY out begins a transaction, and gives the formats of its columns', async () => {
     await using session = await lend(transport)
     const sql = 'copy (select 1, 2, 3) to stdout (format binary)'
     const { columnFormats } = await session.copyOutStart({ ...plain, begin: 'begin', sql })
@@ -182,7 +182,7 @@ describe.each(transports)('over %s', (_, transport) => {
   test.each([
     ['nothing has been read', 0],
     ['something has been read', 1],
-  ])('COPY out is given up when %s, and the session goes on', async (__, reads) => {
+  ])('COPY out is given up when %s, and the session stays usable', async (__, reads) => {
     await using session = await lend(transport)
     await session.copyOutStart({ ...plain, sql: 'copy (select generate_series(1, 300000)) to stdout' })
     for (let i = 0; i < reads; i++) await session.copyOutRead({ data: new BytesSink(), maxBytes: 1 })
@@ -190,7 +190,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('COPY out given up after the server had finished leaves no cancel behind', async () => {
+  test('COPY out that is given up after the server has finished leaves no cancel behind', async () => {
     await using session = await lend(transport)
     for (let i = 0; i < 20; i++) {
       await session.copyOutStart({ ...plain, sql: 'copy (select 1) to stdout' })
@@ -315,14 +315,14 @@ describe('a time limit', () => {
       },
     ],
     [
-      'a COPY in that waits for data',
+      'a COPY FROM STDIN that waits for data',
       async (s: Session) => {
         await s.copyInStart({ ...plain, timeoutMs, sql: 'copy limited from stdin' })
         while (s.phase === 'busy') await new Promise((resolve) => setImmediate(resolve))
         await s.copyInEnd({ failure: null })
       },
     ],
-  ])('ends %s, and the session goes on', async (_, run) => {
+  ])('ends %s, and the session stays usable', async (_, run) => {
     await askServer(server, 'create table if not exists limited (a int)')
     await using session = await open(options)
     const error = await failureOfAsync(run(session))
@@ -360,7 +360,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('holds for each statement behind one that is stuck', async () => {
+  test('applies to each statement behind one that hangs', async () => {
     const proxy = await proxyTo(server)
     const session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     proxy.loseNewConnections('hanging')
@@ -376,7 +376,7 @@ describe('a time limit', () => {
     expect(session.isClosed).toBe(true)
   })
 
-  test('holds while a cancel request of another is on its way', async () => {
+  test('applies while the cancel request of another statement is on its way', async () => {
     const proxy = await proxyTo(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     proxy.loseNewConnections('hanging')
@@ -393,7 +393,7 @@ describe('a time limit', () => {
     await cancelling
   })
 
-  test('does not close the session over an answer that came while the event loop stood still', async () => {
+  test('does not close the session if the answer came while the event loop was blocked', async () => {
     const proxy = await proxyTo(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     await proxy.refuse()
@@ -426,7 +426,7 @@ describe('a time limit', () => {
     expect(await failureOfAsync(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
   })
 
-  test('that passed while others ran fails the call without running it', async () => {
+  test('that passes while other statements run fails the call without running it', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int)')
     const first = session.execute(executing('select pg_sleep(0.2)', { timeoutMs: 5000 }))
@@ -444,7 +444,7 @@ describe('a time limit', () => {
     expect(await late).toBeInstanceOf(QueryTimeoutError)
   })
 
-  test('that races the end of its statement never touches the next one', async () => {
+  test('that races the end of its statement never affects the next one', async () => {
     let timedOut = 0
     let completed = 0
     const race = async (): Promise<void> => {
@@ -477,7 +477,7 @@ describe('a time limit', () => {
     expect(Math.min(timedOut, completed)).toBeGreaterThan(0)
   })
 
-  test('leaves a failure that is not its own as it is', async () => {
+  test('does not change an error that it did not cause', async () => {
     await using session = await open(options)
     const rows = new TextSink()
     expect(await failureOfAsync(session.execute(executing('select 1/0', { timeoutMs: 5000, rows })))).toMatchObject({
@@ -549,7 +549,7 @@ describe('waiting for notifications', () => {
     expect([await waiting, heard]).toEqual([{ arrived: true }, ['p']])
   })
 
-  test('disturbs no statement that runs', async () => {
+  test('does not disturb a running statement', async () => {
     await using session = await open(options)
     const waiting = session.awaitNotification({ timeoutMs: 200 })
     expect(await query(session, 'select 1')).toEqual([['1']])

@@ -76,12 +76,12 @@ describe('an embedded session', () => {
     expect(await query(session, 'select string_agg(a, $$,$$) from t; commit')).toEqual([['1,2,9999']])
   })
 
-  test('gives a COPY up with its reason', async () => {
+  test('gives up a COPY with the reason', async () => {
     await session.copyInStart({ ...plain, sql: 'copy t from stdin' })
     expect(await failureOfAsync(session.copyInEnd({ failure: 'changed my mind' }))).toMatchObject({ sqlstate: '57014' })
   })
 
-  test('survives COPY run as a query, which would end it', async () => {
+  test('refuses a COPY that is run as a query, which would end the session', async () => {
     await query(session, 'create temp table m (a int)')
     const parse = { sql: 'copy m from stdin', parameterTypes: [] }
     const attempts = [
@@ -102,7 +102,7 @@ describe('an embedded session', () => {
     )
   })
 
-  test('gets its own notifications', async () => {
+  test('gets the notifications that it sends', async () => {
     await query(session, "listen c; notify c, 'p'")
     expect(heard).toEqual(['p'])
   })
@@ -132,7 +132,7 @@ describe('a data directory', () => {
     expect(await query(session, 'select a from kept')).toEqual([['5']])
   })
 
-  test('that cannot be made is an error', async () => {
+  test('that cannot be created is an error', async () => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
     const error = await failureOfAsync(openSession(embedded(join(file, 'data')), ignoreEvents))

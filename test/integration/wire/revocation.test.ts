@@ -43,7 +43,7 @@ describe('a revoked certificate', () => {
     ['the second list of the file sslcrl', () => ({ sslcrl: file('two.crl', foreignList, pem(revocationList)) })],
     ['a file in sslcrldir', () => ({ sslcrldir: directory('one', [revocationList]) })],
     [
-      'a file in sslcrldir, beside sslcrl',
+      'a file in sslcrldir, together with sslcrl',
       () => ({ sslcrl: file('foreign.crl', foreignList), sslcrldir: directory('two', [revocationList]) }),
     ],
   ])('on %s is refused, and the option named', async (_, parameters) => {
@@ -52,7 +52,7 @@ describe('a revoked certificate', () => {
     expect(error.message).toMatch(/certificate revoked[^]*HINT: {2}sslcrl/)
   })
 
-  test('is refused in the blocking API, with the list as an object gives it', () => {
+  test('is refused in the blocking API, with the list in the ssl option', () => {
     const { host, port, user, password, tls } = server
     const ssl = { ca: tls!.rootCertificate, crl: pem(revocationList) }
     expect(() => db.connect({ host, port, user, password, database: 'postgres', ssl })).toThrow(/certificate revoked/)
@@ -67,13 +67,13 @@ describe('a revoked certificate', () => {
   })
 })
 
-test('a certificate that is on no list is taken', async () => {
+test('a certificate that is on no list is accepted', async () => {
   const sslcrl = file('both.crl', foreignList, pem(emptyRevocationList))
   expect(await ask({ sslcrl })).toBe(42)
   expect(await ask({ sslcrldir: directory('empty', [emptyRevocationList]) })).toBe(42)
 })
 
-test("without a list of the server's own authority nothing is known, and that is refused as well", async () => {
+test('a certificate is refused if the lists have none of its own authority', async () => {
   const error = await failureOfAsync(ask({ sslcrl: file('foreign.crl', foreignList) }))
   expect(error.message).toMatch(/unable to get certificate CRL[^]*HINT: {2}sslcrl/)
 })

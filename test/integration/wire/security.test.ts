@@ -79,7 +79,7 @@ describe('channel_binding=require', () => {
     expect(error.message).toMatch(pattern)
   })
 
-  test('is not needed: prefer and disable log in too', async () => {
+  test('is not required by the server: prefer and disable log in too', async () => {
     for (const channelBinding of ['prefer', 'disable'] as const) {
       expect(await whoAmI(optionsFor(server, { ...TEST_ROLES.scram, tls: verified, channelBinding }))).toBe('u_scram')
     }
@@ -180,11 +180,11 @@ describe('a client certificate', () => {
       tls: { ...verified, certificate, key: encrypted, keyPassphrase },
     })
 
-  test('proves the user with an encrypted key', async () => {
+  test('authenticates the user with an encrypted key', async () => {
     expect(await whoAmI(withKey('key-secret'))).toBe('u_cert')
   })
 
-  test('and its passphrase can be in a DSN, and are never shown', async () => {
+  test('and its passphrase can be in a DSN, and no error shows them', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'syncpg-key-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const sslkey = join(folder, 'client.key')
@@ -205,13 +205,13 @@ describe('a client certificate', () => {
     }
   })
 
-  test('proves the user with require_auth=none too, because no message asks for it', async () => {
+  test('authenticates the user with require_auth=none too, because no message asks for it', async () => {
     const options = { ...withKey('key-secret'), requireAuth: parseRequiredAuth('none') }
     expect(await whoAmI(options)).toBe('u_cert')
   })
 
   test.each([['wrong-secret'], [null]])(
-    'with the passphrase %s gives an error that names the option, without the phrase',
+    'with the passphrase %s gives an error that names the option and does not contain the passphrase',
     async (phrase) => {
       const error = await failureOfAsync(openSession(withKey(phrase), ignoreEvents))
       expect(error).toBeInstanceOf(OperationalError)

@@ -130,7 +130,7 @@ describe.each([
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('cancels nothing that comes later', async () => {
+  test('never cancels a later statement', async () => {
     await using session = await open(options)
     for (let i = 0; i < 30; i++) {
       const first = query(session, 'select pg_sleep(0.002)').catch(() => {})
@@ -154,7 +154,7 @@ describe.each([
     expect(heard).toEqual(['n', 'c=p'])
   })
 
-  test('stops reading while it is asked to, and loses nothing', async () => {
+  test('stops reading while the program asks for that, and loses nothing', async () => {
     await using session = await open(options)
     const rows = new TextSink()
     let pauses = 0
@@ -183,7 +183,7 @@ describe('COPY', () => {
     expect(await query(session, 'select count(*), min(length(a)) from t')).toEqual([['20000', '999']])
   })
 
-  test('given up is undone, with the reason', async () => {
+  test('that is given up is rolled back with the reason', async () => {
     await using session = await open(optionsFor(server))
     await query(session, 'create temp table t (a text)')
     await session.copyInStart({ ...plain, sql: 'copy t from stdin' })
@@ -224,7 +224,7 @@ describe('COPY', () => {
     expect(rows.rows).toEqual([['kept', '2']])
   })
 
-  test('out of order is refused', async () => {
+  test('in the wrong order is refused', async () => {
     await using session = await open(optionsFor(server))
     expect(await failureOfAsync(session.copyInData({ bytes: Buffer.from('1\n') }))).toBeInstanceOf(InterfaceError)
     expect(await failureOfAsync(session.copyInEnd({ failure: null }))).toBeInstanceOf(InterfaceError)
@@ -242,7 +242,7 @@ describe('COPY', () => {
     ['copy t to stdout', /copyFromTable.*copyFromQuery/],
     ['copy guarded from stdin', /not today/],
     ['copy nonesuch from stdin', /does not exist/],
-  ])('run as a query: %s is refused and the session goes on', async (sql, pattern) => {
+  ])('that is run as a query is refused, and the session stays usable: %s', async (sql, pattern) => {
     await using session = await open(optionsFor(server))
     await query(session, refusedBegin)
     const parse = { sql, parameterTypes: [] }
@@ -260,7 +260,7 @@ describe('COPY', () => {
 })
 
 describe('the end of a session', () => {
-  test("that an administrator terminates carries the server's words", async () => {
+  test("by an administrator has the server's message", async () => {
     await using session = await open(optionsFor(server))
     const running = failureOfAsync(query(session, 'select pg_sleep(30)'))
     const queued = failureOfAsync(query(session, 'select 1'))
@@ -294,7 +294,7 @@ describe('the end of a session', () => {
     await proxy.close()
   })
 
-  test.each([1, 2, 3, 7, 64])('never depends on how the network cuts: %i bytes at a time', async (chunkBytes) => {
+  test.each([1, 2, 3, 7, 64])('is the same however the network cuts the bytes: %i at a time', async (chunkBytes) => {
     const proxy = await startProxy(server)
     proxy.setFaults('both', { chunkBytes })
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
@@ -322,7 +322,7 @@ describe('the end of a session', () => {
     expect((await due)[0]![1]).toBe('1')
   })
 
-  test('by close is cut when the server does not answer in time', async () => {
+  test('by close cuts the connection if the server does not answer in time', async () => {
     const session = await openSession(optionsFor(server), ignoreEvents)
     const stuck = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.close({ timeoutMs: 50 })

@@ -21,20 +21,20 @@ export function batchScenarios(db: () => Driver): void {
       await db().execute('create table t (a int unique, b text)')
     })
 
-    test('10,000 elements of a generator, several chunks', async () => {
+    test('sends 10,000 elements of a generator in several chunks', async () => {
       await db().executemany(INSERT, elements(10_000))
       expect(await db().rows('select count(*), sum(a), min(length(b)) from t')).toEqual([[10000n, 49995000n, 80]])
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('no elements: nothing happens', async () => {
+    test('does nothing without elements', async () => {
       await db().executemany(INSERT, [])
       await db().executemany('this is not even SQL', elements(0))
       expect(await countRows()).toBe(0n)
     })
 
     test.each([0, 1, 7777, 9999])(
-      'the server refuses element %i: the error has its number, nothing stays',
+      'is rolled back if the server refuses element %i, and the error has its number',
       async (bad) => {
         await db().execute('insert into t values (-1, null)')
         function* source(): Generator<[number, string]> {
@@ -48,7 +48,7 @@ export function batchScenarios(db: () => Driver): void {
       },
     )
 
-    test.each([0, 1, 300, 7777, 9999])('an array, of which the server refuses element %i', async (bad) => {
+    test.each([0, 1, 300, 7777, 9999])('is rolled back if the server refuses element %i of an array', async (bad) => {
       await db().execute('insert into t values (-1, null)')
       const source = [...elements(10_000)].map(([index, text]) => [index === bad ? -1 : index, text])
       const failure = await failureOfAsync(() => db().executemany(INSERT, source))
@@ -58,7 +58,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(10_000n)
     })
 
-    test('with two faulty elements, one for the server and one that does not fit, the first is reported', async () => {
+    test('reports the first of two faulty elements, one that the server refuses and one that does not fit', async () => {
       const source: unknown[][] = [...elements(10_000)]
       source[20] = [0, 'again']
       source[9000] = ['12a', 'x']
@@ -74,7 +74,7 @@ export function batchScenarios(db: () => Driver): void {
       ['a wrong type', ['12a', 'x'], DataError],
       ['undefined', [1, undefined], ProgrammingError],
       ['a wrong count', [1], ProgrammingError],
-    ])('%s in a late chunk undoes the early ones', async (_name, bad, errorClass) => {
+    ])('%s in a late chunk rolls back the earlier chunks', async (_name, bad, errorClass) => {
       function* source(): Generator<readonly unknown[]> {
         yield* elements(9000)
         yield bad
@@ -88,7 +88,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(2n)
     })
 
-    test('a source that throws late is thrown on unchanged, closed, and undone', async () => {
+    test('throws the error of a source that fails late, closes the source, and is rolled back', async () => {
       const mishap = new RangeError('the source dried up')
       let isClosed = false
       function* source(): Generator<readonly unknown[]> {
@@ -118,7 +118,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(isClosed).toBe(true)
     })
 
-    test('inside a transaction an element that does not fit does not undo earlier work', async () => {
+    test('inside a transaction an element that does not fit keeps earlier changes', async () => {
       function* source(): Generator<readonly unknown[]> {
         yield* elements(9000)
         yield ['bad', 'x']
@@ -153,20 +153,23 @@ export function batchScenarios(db: () => Driver): void {
       }
     })
 
-    test.each([null, undefined])('an element that is %s is refused by its number, and nothing stays', async (bad) => {
-      const elements = [[1, 'x'], bad] as readonly (readonly unknown[])[]
-      const failure = await failureOfAsync(() => db().executemany(INSERT, elements))
-      expect(failure).toMatchObject({ name: 'ProgrammingError', batchIndex: 1 })
-      expect(await countRows()).toBe(0n)
-    })
+    test.each([null, undefined])(
+      'an element that is %s is refused with its number, and the batch is rolled back',
+      async (bad) => {
+        const elements = [[1, 'x'], bad] as readonly (readonly unknown[])[]
+        const failure = await failureOfAsync(() => db().executemany(INSERT, elements))
+        expect(failure).toMatchObject({ name: 'ProgrammingError', batchIndex: 1 })
+        expect(await countRows()).toBe(0n)
+      },
+    )
 
-    test('a type that only later elements tell', async () => {
+    test('takes the type of a parameter from later elements', async () => {
       await db().execute('create table u (a text)')
       await db().executemany('insert into u values ($1)', [[null], ['x']])
       expect(await db().rows('select a from u')).toEqual([[null], ['x']])
     })
 
-    test('statements without parameters, once for each element', async () => {
+    test('runs a statement without parameters once for each element', async () => {
       await db().executemany('insert into t default values', [[], [], []])
       expect(await countRows()).toBe(3n)
     })
@@ -197,7 +200,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await db().fetchval('select count(*) from t')).toBe(3n)
     })
 
-    test('that fails names its element and keeps nothing', async () => {
+    test('that fails names its element and is rolled back', async () => {
       function* source(): Generator<readonly unknown[]> {
         yield* elements(5000)
         yield [0, 'again']
@@ -207,7 +210,7 @@ export function batchScenarios(db: () => Driver): void {
       expect([await db().fetchval('select count(*) from t'), db().isInTransaction]).toEqual([0n, false])
     })
 
-    test('of a type met in an anonymous record learns it', async () => {
+    test('learns a type that only an anonymous record has', async () => {
       await db().execute("create type mood as enum ('glad')")
       const rows = await fetched("select row($1::int, 'glad'::mood)", [[1], [2]])
       expect(rows.map(([row]) => [...(row as Iterable<unknown>)])).toEqual([

@@ -71,7 +71,7 @@ const COLUMNS = {
 
 export function builderScenarios(db: () => Driver): void {
   describe('compiled statements', () => {
-    test('30 column types of Drizzle are stored as over pg', async () => {
+    test('of Drizzle store 30 column types as over pg', async () => {
       const columns = Object.fromEntries(Object.entries(COLUMNS).map(([name, [column]]) => [name, column]))
       const values = Object.fromEntries(Object.entries(COLUMNS).map(([name, [, value]]) => [name, value]))
       const table = pg.pgTable('many', columns as unknown as Record<string, pg.PgIntegerBuilderInitial<''>>)
@@ -109,7 +109,7 @@ export function builderScenarios(db: () => Driver): void {
       expect((await db().query(select.toSQL().toNative())).rows).toEqual([['1']])
     })
 
-    test('sql-template-tag is taken by the text that has PostgreSQL’s markers', async () => {
+    test("of sql-template-tag run with the text that has PostgreSQL's markers", async () => {
       expect((await db().query(sqlTag`select ${1}::int + 1, ${'{"a":1}'}::jsonb`)).rows).toEqual([[2, { a: 1 }]])
     })
 
@@ -121,7 +121,7 @@ export function builderScenarios(db: () => Driver): void {
       expect(both).toBeInstanceOf(ProgrammingError)
     })
 
-    test('in batches and prepared statements the values that come mean text, too', async () => {
+    test('in batches and prepared statements, the values mean text too', async () => {
       await db().execute('create table item (id int, data jsonb)')
       const compiled = { sql: 'insert into item values ($1, $2)', parameters: [0, 'not looked at'] }
       const elements = Array.from({ length: 100 }, (_, i) => [String(i), i % 2 === 0 ? `{"i":${i}}` : null])
@@ -135,7 +135,7 @@ export function builderScenarios(db: () => Driver): void {
       )
     })
 
-    test('the option gives any statement the meaning, and takes it from a compiled one', async () => {
+    test("the option values: 'text' applies to any statement, and 'typed' to a compiled one", async () => {
       const text = 'select $1::jsonb::text, $2::text, $3::text'
       expect((await db().query(text, ['"x"', 5, true], { values: 'text' })).rows).toEqual([['"x"', '5', 'true']])
       expect((await db().query(text, ['"x"', 5, true])).rows).toEqual([['"\\"x\\""', '5', 'true']])
@@ -189,7 +189,7 @@ export function builderScenarios(db: () => Driver): void {
       )
     })
 
-    test('a placeholder of Drizzle’s that was not filled in is no JSON', async () => {
+    test('a placeholder of Drizzle without a value is not sent as JSON', async () => {
       const item = pg.pgTable('item', { id: pg.integer(), data: pg.jsonb() })
       await db().execute('create table item (id int, data jsonb)')
       const insert = draft.insert(item).values({ id: 1, data: drizzleSql.placeholder('data') })
@@ -205,7 +205,7 @@ export function builderScenarios(db: () => Driver): void {
       ['a builder of Kysely', () => kysely.selectFrom('item').selectAll(), 'query.compile()'],
       ['a builder of Drizzle', () => draft.select().from(pg.pgTable('item', { id: pg.integer() })), 'query.toSQL()'],
       ['slonik', () => ({ sql: 'select $slonik_1', values: [1] }), "replaceAll('$slonik_', '$')"],
-    ])('%s is refused with what to write', async (_, statement, instead) => {
+    ])('%s is refused, and the hint says what to write', async (_, statement, instead) => {
       const failure = await failureOfAsync(() => db().query(statement() as never))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure.message).toContain(instead)

@@ -39,7 +39,7 @@ export function copyScenarios(db: () => Driver): void {
       ['undefined', [1, undefined], ProgrammingError, /#30000.*"b"/],
       ['too few values', [1], ProgrammingError, /#30000/],
       ['no array', 'x', ProgrammingError, /#30000/],
-    ])('%s names the record, and nothing is loaded', async (_name, bad, errorClass, words) => {
+    ])('%s gives an error that names the record, and nothing is loaded', async (_name, bad, errorClass, words) => {
       function* source(): Generator<readonly unknown[]> {
         yield* records(30_000)
         yield bad as readonly unknown[]
@@ -52,7 +52,7 @@ export function copyScenarios(db: () => Driver): void {
     })
 
     test.each([0, 3, 30_000])(
-      'a source that throws after %i records is thrown on unchanged and undone',
+      'the error of a source that throws after %i records is thrown unchanged, and nothing is loaded',
       async (count) => {
         const mishap = new RangeError('the source dried up')
         function* source(): Generator<readonly unknown[]> {
@@ -93,7 +93,7 @@ export function copyScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(0n)
     })
 
-    test('a source that uses the connection it feeds is refused, and the COPY undone', async () => {
+    test('a source that uses the connection of its COPY gets an error, and nothing is loaded', async () => {
       function* source(): Generator<readonly unknown[]> {
         yield [1, 'x']
         const nested = db().fetchval('select 1')
@@ -106,7 +106,7 @@ export function copyScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(0n)
     })
 
-    test('objects that convert themselves do so here as well', async () => {
+    test('objects that convert themselves are converted', async () => {
       const converts = { [Symbol.for('syncpg.toPostgres')]: () => 'converted' }
       await db().copy('t', { records: [[1, converts]] })
       expect(await db().rows('select * from t')).toEqual([[1, 'converted']])

@@ -37,7 +37,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(await db().fetchval('select 1')).toBe(1)
     })
 
-    test('every field of a constraint violation', async () => {
+    test('a constraint violation has every field', async () => {
       await db().execute('create table pair (a int, b text, constraint only_once unique (a, b))')
       await db().execute("insert into pair values (1, 'x')")
       const failure = await failureOfAsync(() => db().execute('insert into pair values ($1, $2)', [1, 'x']))
@@ -57,7 +57,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(failure.message).toContain('DETAIL:  Key (a, b)=(1, x) already exists.')
     })
 
-    test('the column and the type of a violation', async () => {
+    test('a violation has its column and its type', async () => {
       await db().execute('create domain positive as int check (value > 0); create table n (a int not null)')
       expect(await failureOfAsync(() => db().execute('insert into n values (null)'))).toMatchObject({
         tableName: 'n',
@@ -69,7 +69,7 @@ export function errorScenarios(db: () => Driver): void {
       })
     })
 
-    test('hint, context and the internal statement of a function’s error', async () => {
+    test('an error in a function has a hint, a context and the internal statement', async () => {
       await db().execute(
         'create function broken() returns int language plpgsql as ' +
           '$$ begin return (select wrong from (select 1 as "wrung") q); end $$',
@@ -84,7 +84,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(failure['internalPosition']).toBeGreaterThan(0)
     })
 
-    test('the position points into the text, with a caret under the very character', async () => {
+    test('the position is an index of the text, and the caret is under that character', async () => {
       const sql = "select 'żółć 😀',\n       nothing\n  from t"
       await db().execute('create table t (a int)')
       for (const values of [undefined, []]) {
@@ -130,7 +130,7 @@ export function errorScenarios(db: () => Driver): void {
         expect(await failureOfAsync(() => db().execute(sql))).toMatchObject(place)
       })
 
-      test('is the first in a text of one statement, in either protocol', async () => {
+      test('is the first in a text with one statement, in either protocol', async () => {
         await db().execute('create table t (a int primary key)')
         for (const values of [undefined, []]) {
           const failure = await failureOfAsync(() => db().execute('-- why\n\n  insert into t values (1), (1)', values))
@@ -141,14 +141,14 @@ export function errorScenarios(db: () => Driver): void {
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 0, line: 1, column: 10 })
       })
 
-      test('is the last where the end of the text fails', async () => {
+      test('is the last if the end of the text fails', async () => {
         await db().execute('create table t (a int unique deferrable initially deferred)')
         const failure = await failureOfAsync(() => db().execute('insert into t values (1);\ninsert into t values (1)'))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 1, line: 2, column: 1 })
       })
     })
 
-    test('a statement that cannot run beside another one fails with the reason, and runs alone', async () => {
+    test('a statement that cannot run with others in one text fails with the reason, and runs alone', async () => {
       const sql = 'vacuum pg_catalog.pg_class; vacuum pg_catalog.pg_type'
       const hint =
         'the server runs the statements of one text as one transaction, in autocommit too: run them one by one, splitStatements(sql)'
@@ -167,7 +167,7 @@ export function errorScenarios(db: () => Driver): void {
       expect([inside['sqlstate'], inside['hint']]).toEqual(['25001', undefined])
     })
 
-    test('a table named with its schema in one string says how it is named', async () => {
+    test('a table name with the schema in the same string gets a hint', async () => {
       const call = (): unknown => db().copy('parity.t', { records: [[1]] })
       expect(await failureOfAsync(call as () => Promise<unknown>)).toMatchObject({
         sqlstate: '42P01',
@@ -180,7 +180,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(query === undefined ? "{ schema: 'parity' }" : hint).toContain("{ schema: 'parity' }")
     })
 
-    test('the message names a line of COPY that does not fit', async () => {
+    test('the message of a COPY names the line that does not fit', async () => {
       await db().execute('create table t (a int)')
       const source = Buffer.from('1\n2\nx\n')
       const failure = await failureOfAsync(() => db().load('t', { schema: 'parity', source }))
@@ -188,20 +188,20 @@ export function errorScenarios(db: () => Driver): void {
       expect(failure['primaryMessage']).not.toContain('CONTEXT')
     })
 
-    test('a list for one value says that it wants = any', async () => {
+    test('a list for one value gets the hint to write = any', async () => {
       const failure = await failureOfAsync(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
       expect(failure['hint']).toContain('write x = any(…)')
       expect(await db().fetchval('select 1 where 1 = any($1)', [[1, 2]])).toBe(1)
     })
 
-    test('the first line of the stack that is a file’s is the caller’s', async () => {
+    test("the first file in the stack is the caller's", async () => {
       const failure = await failureOfAsync(async () => {
         await db().fetch('select * from nowhere')
       })
       expect(failure.stack).toContain('scenarios/errors.ts')
     })
 
-    test('a failing row in the middle of a result', async () => {
+    test('a failing row in the middle of a result throws', async () => {
       const sql = 'select 1 / (5000 - i) from generate_series(1, 10000) i'
       expect(await failureOfAsync(() => db().fetch(sql))).toMatchObject({ name: 'DivisionByZeroError' })
       expect(await db().fetchval('select 1')).toBe(1)
@@ -214,7 +214,7 @@ export function errorScenarios(db: () => Driver): void {
     })
   })
 
-  test('a deferred constraint that fails at the end of a text is blamed on no statement', async () => {
+  test('an error of a deferred constraint at the end of a text names no statement', async () => {
     await db().execute(
       'create table p (a int primary key); create table c (a int references p deferrable initially deferred)',
     )

@@ -26,7 +26,7 @@ const TEXTS: readonly (readonly [sql: string, value: unknown, result: unknown])[
 
 export function guessScenarios(db: () => Driver): void {
   describe('a type guessed from a value', () => {
-    test.each(TEXTS)('is given up in %s with %o', async (sql, value, result) => {
+    test.each(TEXTS)('is not kept in %s with %o', async (sql, value, result) => {
       await db().execute("create table item (label text); insert into item values ('5')")
       const known = `${sql} -- known`
       for (const text of [sql, known, known]) expect(await db().fetchval(text, [value])).toEqual(result)
@@ -39,14 +39,14 @@ export function guessScenarios(db: () => Driver): void {
       await db().execute('rollback')
     })
 
-    test('still decides: numbers are compared as numbers', async () => {
+    test('still decides that numbers are compared as numbers', async () => {
       expect(await db().fetchval('select $1 < $2', [9, 10])).toBe(true)
       expect(await db().fetchval('select greatest($1, $2)', [9, 10])).toBe(10)
       expect(await db().rows('select $1, $2 as flag', [42, true])).toEqual([[42, true]])
       expect(await db().fetchval('select $1::text', [42])).toBe('42')
     })
 
-    test('in a batch, from the first element, is given up for one that has another type', async () => {
+    test('of the first element of a batch is not kept for an element of another type', async () => {
       const rows = await db().fetchmany("select coalesce($1, 'x'), $2", [
         [5, 1],
         ['a', 2],

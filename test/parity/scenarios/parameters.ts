@@ -19,7 +19,7 @@ export function parameterScenarios(db: () => Driver): void {
       return failure
     }
 
-    test('undefined is refused by number', async () => {
+    test('undefined is refused with the number of the parameter', async () => {
       const failure = await refused([1, undefined])
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure.message).toContain('parameter 2 is undefined')
@@ -39,7 +39,7 @@ export function parameterScenarios(db: () => Driver): void {
     test.each([
       ['text for an int', ['12a', 'x'], '$1'],
       ['a fraction for an int', [1.5, 'x'], '$1'],
-      ['too big an int', [2 ** 31, 'x'], '$1'],
+      ['a number that is too big for an int', [2 ** 31, 'x'], '$1'],
       ['a symbol', [1, Symbol('s')], '$2'],
       ['a function', [1, () => 'x'], '$2'],
       ['a plain object for text', [1, { a: 1 }], '$2'],
@@ -64,7 +64,7 @@ export function parameterScenarios(db: () => Driver): void {
       expect(failure.message).toMatch(/wrap/)
     })
 
-    test('a text that is no string is refused', async () => {
+    test('SQL that is no string is refused', async () => {
       for (const sql of [undefined, null, 42, ['select 1']]) {
         expect(await failureOfAsync(() => db().fetch(sql as unknown as string))).toBeInstanceOf(ProgrammingError)
       }
@@ -75,7 +75,7 @@ export function parameterScenarios(db: () => Driver): void {
       expect(await db().fetchval('select $1::text', [point])).toBe('converted')
     })
 
-    test('any() takes a list, the empty one as well', async () => {
+    test('any() takes a list, also an empty one', async () => {
       const sql = 'select count(*) from generate_series(1, 10) i where i = any($1)'
       expect(await db().fetchval(sql, [[2, 3, 99]])).toBe(2n)
       expect(await db().fetchval(sql, [[]])).toBe(0n)
@@ -91,12 +91,12 @@ export function parameterScenarios(db: () => Driver): void {
       expect(failure).toMatchObject({ name: 'PostgresSyntaxError', hint: expect.stringContaining(words) })
     })
 
-    test('a parameter whose type the server cannot know has the one its value suggests', async () => {
+    test('a parameter whose type the server cannot infer has the type that its value suggests', async () => {
       expect(await db().fetchval('select $1 is null', ['x'])).toBe(false)
       expect(await db().fetchval('select json_build_array($1, $2)::text', [1, true])).toBe('[1, true]')
     })
 
-    test('where the value suggests none either, it gets a hint', async () => {
+    test('a parameter whose value suggests no type either gets a hint', async () => {
       const failure = await failureOfAsync(() => db().fetch('select $1 is null', [[]]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure).toMatchObject({ sqlstate: '42P18', hint: expect.stringContaining('::text') })

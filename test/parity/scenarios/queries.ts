@@ -10,7 +10,7 @@ const DATE_OID = 1082
 
 export function queryScenarios(db: () => Driver): void {
   describe('query', () => {
-    test('rows, columns, tag and count come together', async () => {
+    test('gives rows, columns, tag and count together', async () => {
       await db().execute('create table item (id int, price numeric(8, 2))')
       const result = await db().query('insert into item values ($1, $2), (2, null) returning id, price as cost', [
         1,
@@ -29,7 +29,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(result.results).toEqual([result])
     })
 
-    test('a command without rows', async () => {
+    test('of a command without rows has an empty list of rows', async () => {
       await db().execute('create table item (id int); insert into item values (1), (2)')
       const deleted = await db().query('delete from item')
       expect(deleted).toMatchObject({ rows: [], columns: [], tag: 'DELETE 2', rowCount: 2 })
@@ -39,7 +39,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(await db().query('')).toMatchObject({ rows: [], columns: [], tag: '', rowCount: null })
     })
 
-    test('a text of several statements gives one result for each; its own fields are the last one’s', async () => {
+    test('of several statements has a result for each, and the fields of the last one', async () => {
       const text = `create type mood as enum ('glad'); create table item (id int, m mood);
         insert into item values (1, 'glad') returning *; select id::int8, array[m], '; --' as s from item; -- end;`
       const result = await db().query(text)
@@ -53,11 +53,11 @@ export function queryScenarios(db: () => Driver): void {
       expect(result.columns.map(({ name }) => name)).toEqual(['id', 'array', 's'])
     })
 
-    test('a text with semicolons inside quotes is one statement', async () => {
+    test('of a text with semicolons in quotes is one statement', async () => {
       expect((await db().query("select ';', $$;$$ /* ; */; ")).rows).toEqual([[';', ';']])
     })
 
-    test('a text of several statements takes no values, and fails as a whole', async () => {
+    test('of several statements takes no values, and fails as a whole', async () => {
       for (const values of [[], [1]]) {
         expect(await failureOfAsync(() => db().query('select 1; select 2', values))).toBeInstanceOf(ProgrammingError)
       }
@@ -84,7 +84,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(script.results.map(({ rows }) => rows)).toEqual([[printed], [printed]])
     })
 
-    test('a statement that is known goes on giving values of the usual forms', async () => {
+    test('a known statement gives values of the usual types again without the option', async () => {
       const usual = (await db().query(text)).rows
       await db().query(text, [], { types: 'text' })
       expect((await db().query(text)).rows).toEqual(usual)
@@ -106,7 +106,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(asked.length).toBeLessThan(20)
     })
 
-    test('words by type hold inside of arrays, ranges and composites, for values that are passed, too', async () => {
+    test('names of forms apply inside of arrays, ranges and composites, and to values that are passed', async () => {
       await db().execute('create type pair as (n int8, data jsonb)')
       const sql = `select 7::int8, '{1}'::int8[], row(5, '[1]')::pair, $1::jsonb, int8range(1, 2)`
       const { rows } = await db().query(sql, ['{"a":1}'], { types: { int8: 'number', jsonb: 'string' } })

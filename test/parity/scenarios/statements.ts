@@ -7,7 +7,7 @@ import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function statementScenarios(db: () => Driver): void {
   describe('statements', () => {
-    test('command tags', async () => {
+    test('each has its command tag', async () => {
       expect(await db().execute('create table t (a int)')).toBe('CREATE TABLE')
       expect(await db().execute('insert into t select generate_series(1, 3)')).toBe('INSERT 0 3')
       expect(await db().execute('update t set a = a where a > $1', [1])).toBe('UPDATE 2')
@@ -29,7 +29,7 @@ export function statementScenarios(db: () => Driver): void {
       ])
     })
 
-    test('fetchrow runs a data-modifying statement to its end', async () => {
+    test('fetchrow runs a statement that modifies data to its end', async () => {
       await db().execute('create table t (a int)')
       const row = await db().fetchrow('insert into t select generate_series(1, 5) returning a')
       expect([...(row ?? [])]).toEqual([1])
@@ -41,11 +41,14 @@ export function statementScenarios(db: () => Driver): void {
       expect(await db().fetchrow('insert into t values (1)')).toBeNull()
     })
 
-    test.each([[''], [' ;; '], ['-- nothing but words'], ['/* nothing */']])('the empty text %j', async (sql) => {
-      expect(await db().execute(sql)).toBe('')
-      expect(await db().fetch(sql)).toEqual([])
-      expect(await db().fetchval('select 1')).toBe(1)
-    })
+    test.each([[''], [' ;; '], ['-- nothing but words'], ['/* nothing */']])(
+      'the empty text %j gives no rows',
+      async (sql) => {
+        expect(await db().execute(sql)).toBe('')
+        expect(await db().fetch(sql)).toEqual([])
+        expect(await db().fetchval('select 1')).toBe(1)
+      },
+    )
 
     test('several statements run in order as one transaction', async () => {
       expect(await db().execute('create table t (a int); insert into t values (1), (2); update t set a = 3')).toBe(
@@ -75,10 +78,14 @@ export function statementScenarios(db: () => Driver): void {
     test.each([
       ['a column changes its type', 'alter table t alter a type text using a::text', [['1']]],
       ['a column is added', 'alter table t add b int default 7', [[1, 7]]],
-      ['the table is made anew', 'drop table t; create table t (z bool); insert into t values (true)', [[true]]],
+      [
+        'the table is dropped and created again',
+        'drop table t; create table t (z bool); insert into t values (true)',
+        [[true]],
+      ],
       ['all statements are discarded', 'discard all', [[1]]],
       ['all statements are deallocated', 'deallocate all', [[1]]],
-    ])('a cached statement lives on when %s', async (_name, change, rows) => {
+    ])('a cached statement is used again when %s', async (_name, change, rows) => {
       await db().execute('create table t (a int); insert into t values (1)')
       expect(await db().rows('select * from t')).toEqual([[1]])
       expect(await db().rows('select * from t')).toEqual([[1]])
@@ -88,7 +95,7 @@ export function statementScenarios(db: () => Driver): void {
       expect(await db().rows('select * from t')).toEqual(rows)
     })
 
-    test('a cached statement the server lost out of sight is prepared again', async () => {
+    test('a cached statement that the server has dropped unnoticed is prepared again', async () => {
       expect(await db().fetchval('select 1 + $1::int', [1])).toBe(2)
       await db().execute("do $$ begin execute 'deallocate all'; end $$")
       expect(await db().fetchval('select 1 + $1::int', [2])).toBe(3)
@@ -106,7 +113,7 @@ export function statementScenarios(db: () => Driver): void {
       }
     })
 
-    test('more statements than the cache holds', async () => {
+    test('more statements run than the cache holds', async () => {
       for (let number = 0; number < 250; number++) expect(await db().fetchval(`select ${number}`)).toBe(number)
       for (let number = 0; number < 250; number += 50) expect(await db().fetchval(`select ${number}`)).toBe(number)
       const prepared = await db().fetchval('select count(*) from pg_prepared_statements')

@@ -101,7 +101,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval('select $1::jsonb::text', ['{"a": 1}'])).toBe('"{\\"a\\": 1}"')
     })
 
-    test('a batch of 300 elements of either kind', async () => {
+    test('a batch may have 300 elements of either kind', async () => {
       const t = newName()
       await db().execute(`set timezone = 'UTC'; create table ${t} (n int, at timestamptz, s text)`)
       const elements = Array.from({ length: 300 }, (_, i) => [
@@ -115,7 +115,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().rows(sql)).toEqual([[600, 300, '2024-01-01 00:00:00+00', '2024-01-01 00:00:00+00', 'x']])
     })
 
-    test('records of strings and NULL, as a CSV file has them, with a value that only the server reads at the end', async () => {
+    test('records of strings and NULL are loaded, as a CSV file has them, although only the server can read the last value', async () => {
       const t = newName()
       await db().execute(`set timezone = 'UTC'; create table ${t} (n int, at timestamptz)`)
       function* records(): Generator<readonly unknown[]> {
@@ -127,7 +127,7 @@ export function stringScenarios(db: () => Driver): void {
       ])
     })
 
-    test('a string that only the server reads, after records of values, is refused with its record', async () => {
+    test('a string that only the server can read is refused with the number of its record if values came before', async () => {
       const t = newName()
       await db().execute(`create table ${t} (n int, at timestamptz)`)
       function* records(): Generator<readonly unknown[]> {
@@ -139,7 +139,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(0)
     })
 
-    test('tabs, line ends, backslashes and \\N in a COPY that goes as text', async () => {
+    test('tabs, line ends, backslashes and \\N are kept by a COPY in text format', async () => {
       const t = newName()
       await db().execute(`create table ${t} (v tsvector, s text)`)
       const texts = ['a\tb', 'a\nb\r\n', '\\', '\\N', '\\.', '', 'ż😀', null]
@@ -187,13 +187,13 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(0)
     })
 
-    test('bytes are bytes where a function of them is there', async () => {
+    test('bytes are bytes if the function has a variant for bytes', async () => {
       expect(await db().fetchval('select md5($1)', [Buffer.from('a')])).toBe('0cc175b9c0f1b6a831c399e269772661')
       expect(await db().fetchval('select $1', [Buffer.from('a')])).toEqual(Buffer.from('a'))
     })
   })
 
-  describe('types that only the values tell', () => {
+  describe('types that only the values show', () => {
     const CASES: readonly (readonly [sql: string, values: readonly unknown[], result: unknown])[] = [
       ['select concat($1, $2, $3)', ['a', 1, true], 'a1t'],
       ["select jsonb_build_object('a', $1, 'b', $2)::text", [1, 'x'], '{"a": 1, "b": "x"}'],
@@ -213,7 +213,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(sql, values)).toEqual(result)
     })
 
-    test('at any place of a transaction, without costing it', async () => {
+    test('at any place of a transaction, which does not fail', async () => {
       const t = newName()
       await db().execute(`create table ${t} (n int); begin`)
       for (const [i, [sql, values, result]] of CASES.entries()) {
@@ -227,7 +227,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(CASES.length)
     })
 
-    test('together with savepoints of the program, released or rolled back', async () => {
+    test('work with savepoints of the program, released or rolled back', async () => {
       const t = newName()
       await db().execute(`create table ${t} (n int); begin; savepoint mine`)
       expect(await db().fetchval('select $1 is null /* in a savepoint */', [1])).toBe(false)
@@ -240,7 +240,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().rows(`select n from ${t}`)).toEqual([[2]])
     })
 
-    test('in the first statement of a transaction, and in an inner one', async () => {
+    test('work in the first statement of a transaction, and in an inner transaction', async () => {
       const t = newName()
       await db().transaction(function* () {
         expect(yield db().fetchval('select $1 is null /* first */', [1])).toBe(false)
@@ -254,7 +254,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(1)
     })
 
-    test('a value that is wrong for another reason gives its own error, and fails the transaction', async () => {
+    test('a value that is wrong for another reason throws that error, and the transaction fails', async () => {
       await db().execute('begin')
       expect(await failureOfAsync(() => db().fetchval('select nosuch($1)', [1]))).toMatchObject({ sqlstate: '42883' })
       expect(await failureOfAsync(() => db().fetchval('select 1'))).toMatchObject({ sqlstate: '25P02' })
@@ -282,14 +282,14 @@ export function stringScenarios(db: () => Driver): void {
       }
     })
 
-    test('says where it is', async () => {
+    test('names the path to the value that it refuses', async () => {
       const failure = await failureOfAsync(() => db().fetchval('select $1::jsonb', [{ a: [1, { b: NaN }] }]))
       expect(failure.message).toContain('the number NaN at .a[1].b')
     })
   })
 
   describe('bytes in a list', () => {
-    test('of any class of them', async () => {
+    test('may be of any class of bytes', async () => {
       const list = [new Uint8Array([1, 2]), Buffer.from([3]), null]
       expect(await db().fetchval('select $1::bytea[]', [list])).toEqual([Buffer.from([1, 2]), Buffer.from([3]), null])
       expect(await db().fetchval('select $1::bytea[]', [[[new Uint8Array([1])]]])).toEqual([[Buffer.from([1])]])
@@ -312,7 +312,7 @@ export function stringScenarios(db: () => Driver): void {
   })
 
   describe('ranges', () => {
-    test('with bounds that only the server reads', async () => {
+    test('may have bounds that only the server can read', async () => {
       const range = new Range({ lower: '1 Jan 2024', upper: '2024-01-03', lowerInc: true })
       expect(await db().fetchval('select $1::daterange::text', [range])).toBe('[2024-01-01,2024-01-03)')
     })

@@ -14,7 +14,7 @@ export function transactionScenarios(db: () => Driver): void {
       await db().execute('create table t (a int primary key)')
     })
 
-    test('commits when the function returns, and gives its value', async () => {
+    test('commits when the function returns, and returns its value', async () => {
       const value = await db().transaction(function* () {
         yield insert(1)
         return (yield db().fetchval('select a + 1 from t')) as number
@@ -22,7 +22,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect([value, await rows(), db().isInTransaction]).toEqual([2, [[1]], false])
     })
 
-    test('rolls back when the function throws, and throws the same on', async () => {
+    test('rolls back when the function throws, and throws the same error', async () => {
       const mishap = new RangeError('enough')
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
@@ -34,7 +34,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect([await rows(), db().isInTransaction]).toEqual([[], false])
     })
 
-    test('a function that does nothing costs nothing and leaves nothing', async () => {
+    test('a function that does nothing sends nothing', async () => {
       expect(
         await db().transaction(function* () {
           yield null
@@ -44,7 +44,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('an inner one is a savepoint: it can fail alone', async () => {
+    test('an inner one is a savepoint, which can fail alone', async () => {
       await db().transaction(function* () {
         yield insert(1)
         try {
@@ -62,7 +62,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([[1], [3]])
     })
 
-    test('an inner one that is first, three deep', async () => {
+    test('inner ones may come first, three levels deep', async () => {
       await db().transaction(function* () {
         yield db().transaction(function* () {
           yield db().transaction(function* () {
@@ -74,7 +74,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect([await rows(), db().isInTransaction]).toEqual([[[1], [2]], false])
     })
 
-    test('an error that is caught inside fails the commit, and is its cause', async () => {
+    test('an error that is caught inside makes the commit fail, and is its cause', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
@@ -123,7 +123,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(failure['cause']).toMatchObject({ sqlstate: '23505' })
     })
 
-    test('a failure inside an inner one that is caught outside of it repairs the outer', async () => {
+    test('the outer one stays usable if the failure of an inner one is caught outside of it', async () => {
       await db().transaction(function* () {
         yield insert(1)
         try {
@@ -149,7 +149,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('isolation and read-only are the transaction’s', async () => {
+    test('the isolation level and read-only apply to the transaction', async () => {
       const body = function* () {
         return (yield db().rows(
           "select current_setting('transaction_isolation'), current_setting('transaction_read_only')",
@@ -160,7 +160,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await db().transaction(body)).toEqual([['read committed', 'off']])
     })
 
-    test('options of an inner one are refused, not ignored', async () => {
+    test('other options for an inner one are refused and not ignored', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
@@ -176,7 +176,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([])
     })
 
-    test('an inner one may ask for what holds anyway', async () => {
+    test('an inner one may have the options of the outer one', async () => {
       const options = { isolation: 'repeatable read', readOnly: false } as const
       await db().transaction(function* () {
         yield db().transaction(function* () {
@@ -186,7 +186,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([[1]])
     })
 
-    test('an option that is none is refused, not ignored', async () => {
+    test('an unknown option is refused and not ignored', async () => {
       const options = { readonly: true } as unknown as { readOnly: true }
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
@@ -209,7 +209,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('a transaction that SQL inside has ended throws', async () => {
+    test('a transaction that SQL has ended throws', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)

@@ -55,19 +55,22 @@ export function valueScenarios(db: () => Driver): void {
       },
     )
 
-    test.each([...new Set(SAMPLES.map(([type]) => type))])('arrays of %s with a NULL, nested', async (type) => {
-      const values: unknown[] = SAMPLES.filter((sample) => sample[0] === type).map((sample) => sample[1])
-      values.push(null)
-      expect(await db().fetchval(`select $1::${type}[]`, [values])).toEqual(values)
-      expect(await db().fetchval(`select $1::${type}[][]`, [[values, values]])).toEqual([values, values])
-      expect(await db().fetchval(`select $1::${type}[]`, [[]])).toEqual([])
-    })
+    test.each([...new Set(SAMPLES.map(([type]) => type))])(
+      'nested arrays of %s with a NULL are read back unchanged',
+      async (type) => {
+        const values: unknown[] = SAMPLES.filter((sample) => sample[0] === type).map((sample) => sample[1])
+        values.push(null)
+        expect(await db().fetchval(`select $1::${type}[]`, [values])).toEqual(values)
+        expect(await db().fetchval(`select $1::${type}[][]`, [[values, values]])).toEqual([values, values])
+        expect(await db().fetchval(`select $1::${type}[]`, [[]])).toEqual([])
+      },
+    )
 
-    test.each([...new Set(SAMPLES.map(([type]) => type))])('NULL of %s', async (type) => {
+    test.each([...new Set(SAMPLES.map(([type]) => type))])('NULL of %s is null', async (type) => {
       expect(await db().rows(`select $1::${type}, $1::${type} is null`, [null])).toEqual([[null, true]])
     })
 
-    test('a value alone suggests its type where the SQL says none', async () => {
+    test('a value suggests its type if the SQL has none', async () => {
       const values = [42, 'x', true, 1.5, 10n ** 15n, null, new PgDate(2024, 1, 2)]
       expect(await db().rows('select $1, $2, $3, $4, $5, $6, $7', values)).toEqual([values])
       const types = 'select pg_typeof(a)::text, pg_typeof(b)::text, pg_typeof(c)::text from (select $1 a, $2 b, $3 c) q'
@@ -88,12 +91,12 @@ export function valueScenarios(db: () => Driver): void {
       expect(back === text).toBe(true)
     })
 
-    test('no columns at all', async () => {
+    test('a row may have no columns', async () => {
       expect(await db().rows('select')).toEqual([[]])
       expect(await db().rows('select from generate_series(1, 3)')).toEqual([[], [], []])
     })
 
-    test('1,600 columns', async () => {
+    test('a row may have 1,600 columns', async () => {
       const numbers = Array.from({ length: 1600 }, (_, index) => index)
       const columns = numbers.map((number) => `${number} as c${number}`).join(', ')
       const row = (await db().fetchrow(`select ${columns}`)) as Iterable<unknown> & Record<string, unknown>
@@ -101,7 +104,7 @@ export function valueScenarios(db: () => Driver): void {
       expect(row['c1599']).toBe(1599)
     })
 
-    test('10,000 rows in order', async () => {
+    test('10,000 rows come in order', async () => {
       const rows = await db().rows('select i, i::text, null from generate_series(1, 10000) i')
       expect(rows).toHaveLength(10000)
       expect(rows.every(([i, text, nothing], at) => i === at + 1 && text === String(i) && nothing === null)).toBe(true)

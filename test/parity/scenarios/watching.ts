@@ -75,7 +75,7 @@ export function watchingScenarios(db: () => Driver): void {
       }
     }
 
-    test.each(['copy', 'executemany'] as const)('tells how far %s is, and ends with all of it', async (way) => {
+    test.each(['copy', 'executemany'] as const)('reports the progress of %s, and at the end the total', async (way) => {
       await db().execute('create table t (a text)')
       const told: { rows: number | null; bytes: number; atMs: number }[] = []
       const onProgress = (progress: api.Progress): void => void told.push({ ...progress, atMs: performance.now() })
@@ -91,7 +91,7 @@ export function watchingScenarios(db: () => Driver): void {
       }
     })
 
-    test('tells the bytes of a COPY both ways', async () => {
+    test('reports the bytes of a COPY in both directions', async () => {
       await db().execute('create table t (a text)')
       const text = Buffer.from('x\n'.repeat(400_000))
       const told: unknown[] = []
@@ -120,10 +120,10 @@ export function watchingScenarios(db: () => Driver): void {
       },
     )
 
-    test('that is no function is refused', async () => {
+    test('refuses anything but a function', async () => {
       const wrong = { onProgress: 'yes' } as never
       const failure = await failureOfAsync(() => db().executemany('select $1::int', [[1]], wrong))
-      expect(failure.message).toBe('executemany: onProgress: expected a function, got "yes"')
+      expect(failure.message).toBe('executemany: onProgress: expected a function or null, got the string "yes"')
     })
   })
 
@@ -145,7 +145,7 @@ export function watchingScenarios(db: () => Driver): void {
     })
 
     test.each([
-      ['more often than asked', '40001', 1, 2],
+      ['more often than retries says', '40001', 1, 2],
       ['after another error', '23505', 5, 1],
       ['unless asked', '40001', undefined, 1],
     ])('does not run again %s', async (_claim, sqlstate, retries, expected) => {
@@ -159,7 +159,7 @@ export function watchingScenarios(db: () => Driver): void {
       expect(await db().fetchval('select 1')).toBe(1)
     })
 
-    test('within another is not run again: the server has ended the outer one', async () => {
+    test('inside another is not run again, because the server has ended the outer one', async () => {
       let attempts = 0
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
@@ -211,9 +211,13 @@ export function watchingScenarios(db: () => Driver): void {
       expect(await db().fetchval('select count(*) from t')).toBe(1n)
     })
 
-    test.each([-1, 1.5, '3'])('of %j is refused', async (retries) => {
+    test.each<[unknown, string]>([
+      [-1, 'the number -1'],
+      [1.5, 'the number 1.5'],
+      ['3', 'the string "3"'],
+    ])('of %j is refused', async (retries, described) => {
       const failure = await failureOfAsync(() => db().transaction(function* () {}, { retries: retries as number }))
-      expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${retries}`)
+      expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${described}`)
     })
   })
 }

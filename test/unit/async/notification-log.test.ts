@@ -43,7 +43,7 @@ test('every open reader gets every notification; a new one begins with the notif
   )
 })
 
-test('a reader that is too far behind another one is closed, and the other one is not', () => {
+test('a reader that falls too far behind another one is closed, and the other one stays open', () => {
   const log = new NotificationLog<number>(3)
   const [slow, quick] = [log.open(), log.open()]
   for (let i = 0; i < 4; i++) log.add(i)

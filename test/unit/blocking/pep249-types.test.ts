@@ -36,22 +36,25 @@ describe('type objects', () => {
     for (const name of names.split(' ')) expect([name, kind.equals(oid(name))]).toEqual([name, true])
   })
 
-  test('a code equals one of them at most', () => {
+  test('a type code equals at most one type object', () => {
     for (const code of oids.values()) {
       const equal = kinds.filter((kind) => kind.equals(code)).map((kind) => `${builtInNameOf(code)} is ${kind}`)
       expect(equal.slice(1)).toEqual([])
     }
   })
 
-  test.each(['bool', 'json', 'jsonb', 'point', 'int4range', 'record'])('%s equals none', (name) => {
-    expect(kinds.filter((kind) => kind.includes(oid(name)))).toEqual([])
-  })
+  test.each(['bool', 'json', 'jsonb', 'point', 'int4range', 'record'])(
+    'the type code of %s equals no type object',
+    (name) => {
+      expect(kinds.filter((kind) => kind.includes(oid(name)))).toEqual([])
+    },
+  )
 
-  test('each equals itself only', () => {
+  test('each type object equals only itself', () => {
     for (const kind of kinds) expect(kinds.filter((other) => kind.equals(other))).toEqual([kind])
   })
 
-  test('every name in them is a type', () => {
+  test('every name in a type object is the name of a type', () => {
     expect(STRING.typeNames.length).toBeGreaterThan(30)
     expect([...NUMBER.typeNames].sort()).toEqual(['float4', 'float8', 'int2', 'int4', 'int8', 'numeric'])
   })
@@ -63,13 +66,13 @@ describe('constructors', () => {
     expect(db.Timestamp(2002, 12, 25, 13, 45, 30).toISOString()).toBe('2002-12-25T13:45:30.000Z')
   })
 
-  test('give the classes that columns give', () => {
+  test('return instances of the classes that columns return', () => {
     expect(db.Date(2002, 12, 25)).toBeInstanceOf(PgDate)
     expect(db.Time(13, 45, 30)).toEqual(new PgTime(13, 45, 30))
     expect(Object.getPrototypeOf(db.Timestamp(2002, 12, 25))).toBe(Date.prototype)
   })
 
-  test('a year below 100 is that year', () => {
+  test('a year below 100 is not moved to the 20th century', () => {
     expect(db.Timestamp(33, 4, 3).toISOString()).toBe('0033-04-03T00:00:00.000Z')
   })
 
@@ -81,7 +84,7 @@ describe('constructors', () => {
     expect(db.TimestampFromTicks(-0.000001).toISOString()).toBe('1969-12-31T23:59:59.999999Z')
   })
 
-  test('dates and times from ticks are those of the local clock', () => {
+  test('dates and times from ticks are in the local time zone', () => {
     const ticks = 1_040_823_930
     const local = new Date(ticks * 1000)
     expect(db.DateFromTicks(ticks)).toEqual(new PgDate(local.getFullYear(), local.getMonth() + 1, local.getDate()))
@@ -144,7 +147,7 @@ describe('a column', () => {
     expect(expected.map((_, index) => (found as unknown as unknown[])[index])).toEqual(expected)
   })
 
-  test('has names for them and what PostgreSQL adds', () => {
+  test('has its items by name, and the items that PostgreSQL adds', () => {
     const { name, typeCode, precision, scale, nullOk, typeName, tableOid, tableColumn, typmod } = column(
       'numeric',
       655366,
@@ -155,11 +158,11 @@ describe('a column', () => {
     })
   })
 
-  test('is compared with type objects', () => {
+  test('can be compared with type objects', () => {
     expect([column('int4').is(NUMBER), column('int4').is(STRING)]).toEqual([true, false])
   })
 
-  test('prints as SQL would declare it, and has names in JSON', () => {
+  test('prints its type as SQL declares it, and is an object with names in JSON', () => {
     expect(inspect(column('numeric', 655366))).toBe("<Column 'c' numeric(10,2)>")
     expect(inspect(column('text'))).toBe("<Column 'c' text>")
     expect(JSON.parse(JSON.stringify(column('int4', -1, 4)))).toMatchObject({

@@ -29,22 +29,26 @@ describe('a text is split', () => {
       ['1: create function f() returns int\nbegin atomic\n select case when true then 1 end;\nend;', '5: select 2'],
     ],
     [
-      'where a column is called end',
+      'after the body of a function with a column that is called end',
       'create function f() returns int begin atomic select e.end from e; select 2; end; c',
       ['1: create function f() returns int begin atomic select e.end from e; select 2; end;', '1: c'],
     ],
     ['where begin is a statement', 'begin; select 1; end', ['1: begin;', '1: select 1;', '1: end']],
     ['without empty statements', ';; ; -- x\n /* y */ ; select 1;;', ['2: select 1;']],
     ['with a hint for the planner', '-- x\n/*+ SeqScan(t) */ select 1', ['2: /*+ SeqScan(t) */ select 1']],
-    ['into one where a quote is open', "select 'a; select 2", ["1: select 'a; select 2"]],
-    ['into one where a comment is open', 'a; /* x /* y */\nb; -- c', ['1: a;', '1: /* x /* y */\nb; -- c']],
+    ['into one statement if a quote is not closed', "select 'a; select 2", ["1: select 'a; select 2"]],
+    [
+      'into one statement from a comment that is not closed',
+      'a; /* x /* y */\nb; -- c',
+      ['1: a;', '1: /* x /* y */\nb; -- c'],
+    ],
     ['with an open comment in the statement that it is in', 'a /* b; c', ['1: a /* b; c']],
-    ['into none where there is none', ' -- nothing\n', []],
+    ['into no statement if there is none', ' -- nothing\n', []],
   ])('%s', (_claim, text, statements) => {
     expect(split(text)).toEqual(statements)
   })
 
-  test('with the offset of each', () => {
+  test('and each statement has its offset', () => {
     const text = "select '😀';\n  select 2"
     expect(splitStatements(text).map(({ sql, offset }) => text.slice(offset, offset + sql.length) === sql)).toEqual([
       true,
@@ -118,7 +122,7 @@ select 1;
     "copy t from 'stdin'; 1",
     'copy (select a from stdin) to stdout; 1',
     'copy "from" from "stdin"; 1',
-  ])('is none after %j', (text) => {
+  ])('is not expected after %j', (text) => {
     expect(splitStatements(text).map(({ copyData }) => copyData)).toEqual([null, null])
   })
 })
@@ -126,7 +130,7 @@ select 1;
 test.each([
   ['select 1;\n\\connect other\nselect 2', 'line 2: \\connect other is a command of psql, not SQL'],
   ['copy t from stdin; select 1;\n1', 'line 1: the data of a COPY follows, and its line goes on with SQL'],
-  [7, 'expected a text, got number'],
+  [7, 'expected a text, got the number 7'],
 ])('%j is refused', (text, message) => {
   expect(() => splitStatements(text as string)).toThrow(message)
 })

@@ -13,7 +13,7 @@ describe('a byte writer', () => {
     ['bytes', (out) => out.bytes(Uint8Array.of(1, 2)), '0102'],
     ['utf8', (out) => out.utf8('aä'), '61c3a4'],
     ['cstring', (out) => out.cstring('ä'), 'c3a400'],
-  ])('grows to take another %s, wherever its buffer ends', (_, write, hex) => {
+  ])('grows for another %s, at whatever byte its buffer ends', (_, write, hex) => {
     for (let filled = 0; filled <= 16; filled++) {
       const out = new ByteWriter(16)
       for (let i = 0; i < filled; i++) out.uint8(i)
@@ -28,7 +28,7 @@ describe('a byte writer', () => {
   })
 
   test.each([100, 1 << 20, (1 << 20) + 1, 5_000_000])(
-    'that was cleared after %i bytes writes into a view only if the view is not said to be released',
+    'that was cleared after %i bytes overwrites an earlier view, unless it has released the view',
     (size) => {
       const out = new ByteWriter(64).bytes(new Uint8Array(size).fill(7))
       const view = out.view()

@@ -60,9 +60,9 @@ const details = {
   query: 'select x',
 }
 
-describe('an error that crosses', () => {
+describe('an error that crosses to the other thread', () => {
   test.each(everyClass.map((errorClass) => [errorClass.name, errorClass] as const))(
-    '%s stays itself',
+    '%s keeps its class and its fields',
     (_name, errorClass) => {
       const error = new errorClass('it failed', details)
       const arrived = cross(error) as DbError
@@ -80,7 +80,7 @@ describe('an error that crosses', () => {
     expect(cross(error)).toMatchObject({ sqlstate: '23ZZ9', name: 'IntegrityConstraintViolationError' })
   })
 
-  test('a class registered on this side only is used', () => {
+  test('a class that only this thread has registered is used', () => {
     const failure = failureFromError(errorFromServer({ severity: 'ERROR', sqlstate: 'MY101', message: 'm' }))
     expect(failure.name).toBe('DatabaseError')
     class OutOfStock extends DatabaseError {}
@@ -103,7 +103,7 @@ describe('an error that crosses', () => {
     expect(Object.keys(arrived)).not.toContain('remoteStack')
   })
 
-  test('causes keep class, code and their own causes, and the stack where it is all there is to go by', () => {
+  test('causes keep their class, code and causes, and a cause that is a bug keeps its stack', () => {
     const system = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), {
       code: 'ECONNREFUSED',
       errno: -111,
@@ -128,7 +128,7 @@ describe('an error that crosses', () => {
     expect(Object.keys(arrived)).not.toContain('cause')
   })
 
-  test('each attempt of an AggregateError arrives', () => {
+  test('the errors of an AggregateError arrive', () => {
     const attempts = [new OperationalError('first host', { sqlstate: '57P03' }), new Error('second host')]
     const arrived = cross(new OperationalError('no host', { cause: new AggregateError(attempts, 'all failed') }))
     const cause = arrived.cause as AggregateError
@@ -148,7 +148,7 @@ describe('an error that crosses', () => {
 
 describe('errors of other classes', () => {
   test.each([[TypeError], [RangeError], [ReferenceError], [SyntaxError], [URIError], [EvalError]])(
-    'a naked %o is a bug to report, with itself as cause',
+    'an unwrapped %o becomes a bug report with the error as its cause',
     (nativeClass) => {
       const bug = new nativeClass('x is not a function')
       const arrived = cross(bug)
@@ -161,7 +161,7 @@ describe('errors of other classes', () => {
   )
 
   test.each([['text'], [42], [null], [undefined], [{ a: 1 }], [Object.create(null)], [Symbol('s')], [() => 1]])(
-    'a thrown %o is a bug to report',
+    'a thrown %o becomes a bug report',
     (thrown) => {
       const arrived = cross(thrown)
       expect(arrived).toBeInstanceOf(InternalError)

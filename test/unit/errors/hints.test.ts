@@ -20,19 +20,19 @@ describe('hints', () => {
   })
 
   test.each([['25001'], ['2D000'], ['42P05'], ['26000'], ['23505']])(
-    '%s has no hint when the client has no part in it',
+    '%s has no hint when the client did not cause it',
     (sqlstate) => {
       expect(hintFor(error(sqlstate))).toBeNull()
     },
   )
 
-  test("a hint goes after the server's, into the message too", () => {
+  test("the client's hint follows the server's hint, in the message too", () => {
     const hinted = withHint(error('23505', 'first'), 'second')
     expect(hinted).toBeInstanceOf(UniqueViolationError)
     expect([hinted.hint, hinted.message]).toEqual(['first\nsecond', 'm\nHINT:  first\nsecond'])
   })
 
-  test('the stack stays, under the new message, and so does the cause', () => {
+  test('an error keeps its stack and its cause under the new message', () => {
     const cause = new Error('why')
     const original = new UniqueViolationError('m', { cause, query: 'q', batchIndex: 0 })
     const hinted = withHint(original, 'do that')
@@ -41,7 +41,7 @@ describe('hints', () => {
     expect([hinted.cause, hinted.query, hinted.batchIndex]).toEqual([cause, 'q', 0])
   })
 
-  test('no hint, or one already there, changes nothing', () => {
+  test('an error stays unchanged if there is no hint or it has the hint already', () => {
     const original = error('42P18', 'cast it')
     expect(withHint(original, null)).toBe(original)
     expect(withHint(original, 'cast it')).toBe(original)

@@ -117,7 +117,7 @@ describe('the class of a server error', () => {
     expect([error instanceof QueryCanceledError, error.sqlstate]).toEqual([true, '57014'])
   })
 
-  test('instanceof narrows siblings apart for TypeScript', () => {
+  test('instanceof tells sibling classes apart for TypeScript', () => {
     const error: DbError = errorFromServer(fields('42703'))
     if (error instanceof UniqueViolationError) throw error
     // Would not compile if the classes were one type to TypeScript: error would be `never` here.
@@ -156,7 +156,7 @@ describe('fields', () => {
     expect(JSON.stringify(error)).not.toContain('secret')
   })
 
-  test('the failed element of a batch is counted', () => {
+  test('batchIndex is the position of the failed element of a batch', () => {
     expect(errorFromServer(fields('23505'), { batchIndex: 7 }).batchIndex).toBe(7)
   })
 })
@@ -180,7 +180,7 @@ describe('the message', () => {
     ['a tab before', '\tselect nope', 9, 'LINE 1:  select nope\n                ^', 1, 9],
     ['umlauts before', "select 'äöü', nope", 15, "LINE 1: select 'äöü', nope\n                      ^", 1, 15],
     [
-      'an astral character before',
+      'a character of two UTF-16 units before the place',
       "select '\u{1d11e}', nope",
       13,
       "LINE 1: select '\u{1d11e}', nope\n                    ^",
@@ -189,7 +189,7 @@ describe('the message', () => {
     ],
     ['wide characters before', "select '表', nope", 13, "LINE 1: select '表', nope\n                     ^", 1, 13],
     ['the end of the text', 'select 1 +', 11, 'LINE 1: select 1 +\n                  ^', 1, 11],
-  ])('points right with %s', (_case, query, position, shown, line, column) => {
+  ])('marks the right place with %s', (_case, query, position, shown, line, column) => {
     const error = errorFromServer(fields('42703', { position }), { query })
     expect(error.message).toBe(`it failed\n${shown}`)
     expect([error.line, error.column]).toEqual([line, column])

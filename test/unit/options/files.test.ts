@@ -79,7 +79,7 @@ describe('the password file', () => {
     expect(resolveSession('postgres://h').password).toBe('secret')
   })
 
-  test('the file is the option, then the DSN, then the variable, then the one at home', () => {
+  test('the path of the file is that of the option, else of the DSN, else of the variable, else of the home directory', () => {
     write('.pgpass', '*:*:*:*:home')
     const [option, dsn, variable] = ['option', 'dsn', 'variable'].map((name) => write(name, `*:*:*:*:${name}`))
     const variables = { PGPASSFILE: variable ?? '' }
@@ -91,7 +91,7 @@ describe('the password file', () => {
     )
   })
 
-  test('a password from anywhere else is stronger', () => {
+  test('a password from any other source overrides the file', () => {
     write('.pgpass', '*:*:*:*:file')
     expect(resolveSession('postgres://h', {}, { PGPASSWORD: 'variable' }).password).toBe('variable')
     expect(resolveSession('postgres://h', { password: () => 'function' }).password).toBe('function')
@@ -116,7 +116,7 @@ describe('the password file', () => {
     warn.mockRestore()
   })
 
-  test('a missing file is no password', () => {
+  test('a missing file gives no password', () => {
     expect(resolveSession('postgres://h', { passfile: '/nonexistent' }).password).toBeNull()
   })
 })
@@ -137,7 +137,7 @@ describe('the service file', () => {
     expect(resolveSession(dsn, options, variables)).toMatchObject({ ...first, parameters: { application_name: 'sa' } })
   })
 
-  test('the DSN and options are stronger than the file, the file than the environment', () => {
+  test('the DSN and options override the file, and the file overrides the environment', () => {
     write('.pg_service.conf', text)
     const session = resolveSession('postgres:///d?service=first', { port: 9 }, { PGHOST: 'eh', PGPASSWORD: 'ep' })
     expect(session).toMatchObject({ hosts: [{ host: 'h1', port: 9 }], database: 'd', password: 'sp' })
@@ -148,7 +148,7 @@ describe('the service file', () => {
     expect(resolveSession('service=second')).toMatchObject({ hosts: [{ host: 'h2', port: 5432 }], user: 'u' })
   })
 
-  test("the file is the option's, the DSN's, the variable's, the one at home, the system's", () => {
+  test('the path of the file is that of the option, else of the DSN, the variable, the home directory, the system', () => {
     const [option, dsn, variable] = ['a', 'b', 'c'].map((name) => write(name, `[s]\nhost=${name}`))
     write('system/pg_service.conf', '[s]\nhost=system')
     const system = { PGSYSCONFDIR: join(home, 'system') }
@@ -174,7 +174,7 @@ describe('the service file', () => {
     expect(error.message).not.toContain('Tr0ub4dor')
   })
 
-  test('a file that is named and missing is an error that names it', () => {
+  test('a file that is named but missing is an error with the name of the file', () => {
     expect(failure(() => resolveSession('service=s servicefile=/nonexistent')).message).toContain('"/nonexistent"')
     expect(failure(() => resolveSession('service=s')).hint).toContain(join(home, '.pg_service.conf'))
   })
@@ -198,12 +198,12 @@ describe('TLS', () => {
     ["JDBC's spelling", 'postgres://h?ssl=true', {}, {}, 'require'],
     ["libpq's old keyword", 'postgres://h?requiressl=1', {}, {}, 'require'],
     ["libpq's old variable", 'postgres://h', {}, { PGREQUIRESSL: '1' }, 'require'],
-    ['roots of the system', 'postgres://h?sslrootcert=system', {}, {}, 'verify-full'],
+    ['root certificates of the system', 'postgres://h?sslrootcert=system', {}, {}, 'verify-full'],
   ])('%s', (_what, dsn, options, variables, mode) => {
     expect(tls(dsn, options, variables).mode).toBe(mode)
   })
 
-  test('require with roots at hand verifies against them, as in libpq', () => {
+  test('sslmode=require verifies against root certificates if there are any, as in libpq', () => {
     const path = write('.postgresql/root.crt', pem('root'))
     expect(tls('postgres://h?sslmode=require')).toMatchObject({ mode: 'verify-ca', rootCertificates: pem('root') })
     expect(tls(`postgres://h?sslmode=require&sslrootcert=${path}`)).toMatchObject({ mode: 'verify-ca' })
@@ -295,7 +295,7 @@ describe('TLS', () => {
     expect(tls(`postgres://h?sslcrldir=${join(home, 'crls')}`).revocationList).toBe(`${crl}\n${crl}`)
   })
 
-  test("the system's roots are those OpenSSL's variables name, where they name any", () => {
+  test("sslrootcert=system takes the files that OpenSSL's variables name, if they name any", () => {
     const file = write('bundle.pem', pem('in the file'))
     write('certs/0a1b2c3d.0', pem('in the directory'))
     symlinkSync('0a1b2c3d.0', join(home, 'certs/again.pem'))
@@ -311,45 +311,63 @@ describe('TLS', () => {
     expect(failure(() => tls('postgres://h?sslmode=require&sslrootcert=./system')).message).toMatch(/"\.\/system"/)
   })
 
-  test("the program's word against TLS is stronger than roots from elsewhere", () => {
+  test('an option against TLS overrides root certificates from other places', () => {
     expect(tls('postgres://h', { ssl: false }, { PGSSLROOTCERT: 'system' }).mode).toBe('disable')
   })
 
-  test.each([['verify-ca'], ['verify-full']])('%s without roots is refused and says where they belong', (mode) => {
-    const error = failure(() => tls(`postgres://h?sslmode=${mode}`))
-    expect(error).toBeInstanceOf(ClientConfigurationError)
-    expect(error.message).toContain(join(home, '.postgresql/root.crt'))
-    expect(error.hint).toContain('sslrootcert=system')
-  })
+  test.each([['verify-ca'], ['verify-full']])(
+    '%s without root certificates is refused, and the error says where they belong',
+    (mode) => {
+      const error = failure(() => tls(`postgres://h?sslmode=${mode}`))
+      expect(error).toBeInstanceOf(ClientConfigurationError)
+      expect(error.message).toContain(join(home, '.postgresql/root.crt'))
+      expect(error.hint).toContain('sslrootcert=system')
+    },
+  )
 
   test.each<[string, string, ConnectOptions, RegExp]>([
-    ['a weak mode with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=require', {}, /too weak/],
-    ['no TLS with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=disable', {}, /too weak/],
+    [
+      'a weak mode with the root certificates of the system',
+      'postgres://h?sslrootcert=system&sslmode=require',
+      {},
+      /too weak/,
+    ],
+    [
+      'no TLS with the root certificates of the system',
+      'postgres://h?sslrootcert=system&sslmode=disable',
+      {},
+      /too weak/,
+    ],
     ['a log of keys that cannot be written', 'postgres://h?sslkeylogfile=/nonexistent/x', {}, /sslkeylogfile: file/],
     [
-      'roots that are named and missing',
+      'a file of root certificates that is named but missing',
       'postgres://h?sslmode=require&sslrootcert=/nonexistent',
       {},
       /sslrootcert: file "\/nonexistent"/,
     ],
-    ['a certificate that is named and missing', 'postgres://h?sslcert=/nonexistent', {}, /sslcert: file/],
-    ['a directory of lists that is missing', 'postgres://h?sslcrldir=/nonexistent', {}, /sslcrldir/],
+    ['a certificate that is named but missing', 'postgres://h?sslcert=/nonexistent', {}, /sslcert: file/],
+    ['a missing directory of revocation lists', 'postgres://h?sslcrldir=/nonexistent', {}, /sslcrldir/],
     ['a certificate without a key', 'postgres://h', { ssl: { cert: pem('c') } }, /no private key/],
     ['a key without a certificate', 'postgres://h', { ssl: { key: privateKey } }, /no certificate/],
-    ['an unknown mode', 'postgres://h', { ssl: 'on' as never }, /option ssl: found "on", expected one of disable/],
+    ['an unknown mode', 'postgres://h', { ssl: 'on' as never }, /connect: ssl: expected one of disable.*, got "on"/],
     [
       'an unknown key',
       'postgres://h',
       { ssl: { rejectUnauthorized: false } as never },
       /ssl.rejectUnauthorized: unknown/,
     ],
-    ['a key of the wrong type', 'postgres://h', { ssl: { ca: 1 } as never }, /ssl.ca: expected a string, found number/],
-    ['ssl of the wrong type', 'postgres://h', { ssl: 1 as never }, /option ssl: expected true, false/],
-    ['ssl as a list', 'postgres://h', { ssl: [] as never }, /option ssl: expected true, false/],
-    ['ssl and sslmode', 'postgres://h', { ssl: true, sslmode: 'require' }, /both given/],
-    ['an old version', 'postgres://h?ssl_min_protocol_version=SSLv3', {}, /found "SSLv3", expected one of TLSv1/],
     [
-      'a range of versions upside down',
+      'a key of the wrong type',
+      'postgres://h',
+      { ssl: { ca: 1 } as never },
+      /ssl.ca: expected a string, got the number 1/,
+    ],
+    ['ssl of the wrong type', 'postgres://h', { ssl: 1 as never }, /connect: ssl: expected true, false/],
+    ['ssl as a list', 'postgres://h', { ssl: [] as never }, /connect: ssl: expected true, false/],
+    ['ssl and sslmode', 'postgres://h', { ssl: true, sslmode: 'require' }, /both given/],
+    ['an old version', 'postgres://h?ssl_min_protocol_version=SSLv3', {}, /expected one of TLSv1.*, got "SSLv3"/],
+    [
+      'a minimum version above the maximum',
       'postgres://h?ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2',
       {},
       /is above/,
@@ -361,7 +379,7 @@ describe('TLS', () => {
     expect(error.message).not.toContain('Tr0ub4dor')
   })
 
-  test('versions come from keywords, variables and the object, 1.2 being the least', () => {
+  test('TLS versions come from keywords, variables and the object, and the default minimum is 1.2', () => {
     expect(tls('postgres://h')).toMatchObject({ minVersion: 'TLSv1.2', maxVersion: null })
     expect(tls('postgres://h?ssl_min_protocol_version=tlsv1&ssl_max_protocol_version=TLSv1.3')).toMatchObject({
       minVersion: 'TLSv1',
@@ -385,14 +403,14 @@ describe('files that libpq does not take', () => {
     ['nothing', ''],
     ['a key', privateKey],
     ['words', 'no certificate at all'],
-  ])('roots that are %s', (_, text) => {
+  ])('a file of root certificates with %s is refused', (_, text) => {
     const path = write('roots.pem', text)
     const error = failure(() => tls(`postgres://h?sslmode=verify-ca&sslrootcert=${path}`))
     expect(error).toBeInstanceOf(ClientConfigurationError)
     expect(error.message).toBe(`root certificate file ${JSON.stringify(path)} holds no certificate in PEM form`)
   })
 
-  test('roots at home without a certificate, where they decide', () => {
+  test('a root.crt at home without a certificate is refused if the server must be verified', () => {
     write('.postgresql/root.crt', 'empty')
     expect(failure(() => tls('postgres://h?sslmode=verify-full')).message).toContain('holds no certificate')
     expect(failure(() => tls('postgres://h?sslmode=require')).message).toContain('holds no certificate')
@@ -405,7 +423,7 @@ describe('files that libpq does not take', () => {
     ['connect_timeout', 'postgres://h?connect_timeout=', {}, {}],
     ['channel_binding', 'postgres://h?channel_binding=', {}, {}],
     ['PGSSLMODE', 'postgres://h', {}, { PGSSLMODE: '' }],
-    ['option sslmode', 'postgres://h', { sslmode: '' }, {}],
+    ['connect: sslmode', 'postgres://h', { sslmode: '' }, {}],
     ['sslmode', 'host=/tmp sslmode=', {}, {}],
   ] as const)('an empty %s of %s', (name, dsn, options, variables) => {
     const error = failure(() => resolveSession(dsn, options as ConnectOptions, variables))

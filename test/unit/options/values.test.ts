@@ -14,7 +14,7 @@ function resolve(options: object, extraKeys: readonly string[] = []) {
 const failure = (call: () => unknown): DbError => failureOf(call, DbError)
 
 describe('limits and the statement cache', () => {
-  test('the defaults', () => {
+  test('each has a default', () => {
     expect(resolve({})).toMatchObject({
       commandTimeoutMs: 0,
       statementCache: { size: 100, lifetimeMs: 300_000, maxSqlLength: 15_360 },
@@ -37,7 +37,7 @@ describe('limits and the statement cache', () => {
     })
   })
 
-  test('null is no limit for times and the default for the rest', () => {
+  test('null means no limit for times, and the default for all others', () => {
     expect(resolve({ timeout: null, commandTimeout: null, statementCacheSize: null, user: null })).toMatchObject({
       commandTimeoutMs: 0,
       statementCache: { size: 100 },
@@ -161,7 +161,7 @@ describe('an unknown option', () => {
     )
   })
 
-  test("a face's own keys pass", () => {
+  test('the options that only one face has are accepted', () => {
     expect(() => resolve({ autocommit: true, paramstyle: 'qmark' }, ['autocommit', 'paramstyle'])).not.toThrow()
   })
 })
@@ -173,14 +173,14 @@ describe('passwords', () => {
     expect([resolve({ password }).session.password, resolve({ password }).session.password]).toEqual(['p1', 'p2'])
   })
 
-  test('a promise or anything else from it is refused, and not shown', () => {
+  test('a function that gives a promise or another value is refused, and the value is not shown', () => {
     const error = failure(() => resolve({ password: () => Promise.resolve(SECRET) }))
     expect(error.message).toContain('a promise')
     expect(inspect(error)).not.toContain(SECRET)
     expect(failure(() => resolve({ password: () => 1 }))).toBeInstanceOf(ProgrammingError)
   })
 
-  test('a face that can wait awaits the password of a promise', async () => {
+  test('a face that can wait awaits a promise of a password', async () => {
     expect(resolve(await awaitPassword({ password: async () => 'later' })).session.password).toBe('later')
     expect(resolve(await awaitPassword({ password: 'now' })).session.password).toBe('now')
     const wrong = await awaitPassword({ password: async () => 1 as never })
@@ -206,14 +206,14 @@ test.each([
   ['server setting search_path', { serverSettings: { search_path: 'a\0user\0postgres' } }],
   ['the name of a server setting', { serverSettings: { 'a\0b': 'c' } }],
   ['server setting application_name', { applicationName: 'a\0' }],
-])('a zero byte in %s cannot add to the startup message', (what, options) => {
+])('a zero byte in %s cannot add parameters to the startup message', (what, options) => {
   const error = failure(() => resolve(options))
   expect(error).toBeInstanceOf(ProgrammingError)
   expect(error.message).toBe(`${what}: holds a zero byte`)
   expect(inspect(error)).not.toContain(SECRET)
 })
 
-test('a setting called like a property of all objects is a setting', () => {
+test('a setting may have the name of a property of Object.prototype', () => {
   const settings = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, string>
   const { parameters } = resolve({ serverSettings: settings }).session
   expect(Object.entries(parameters)).toEqual([
@@ -233,7 +233,7 @@ describe('the arguments of connect', () => {
     expect(connectArguments(dsn, options)).toEqual(expected)
   })
 
-  test('options in both places are refused, since one would be dropped', () => {
+  test('options in both places are refused, because one of them would be ignored', () => {
     expect(() => connectArguments({ user: 'a' }, { user: 'b' })).toThrow('options were given twice')
   })
 })

@@ -31,12 +31,12 @@ class Person {
 }
 
 describe('parameters', () => {
-  test('an array that fits is handed on itself', () => {
+  test('an array that fits is passed on without a copy', () => {
     const parameters = [1, null, 'x']
     expect(bind('values (%s, %s, %s)', parameters)).toBe(parameters)
   })
 
-  test('each place of a name has its value', () => {
+  test('each marker of a name gets the value of that name', () => {
     expect(bind('%(b)s %(a)s %(b)s', { a: 1, b: 2, c: 3 })).toEqual([2, 1, 2])
   })
 
@@ -59,12 +59,12 @@ describe('parameters', () => {
     expect(complaint('%(__proto__)s', { a: 1 })).toBe('no value for %(__proto__)s: the object has "a"')
   })
 
-  test('$n and :n need as many as the highest number', () => {
+  test('$n and :n need as many values as the highest number', () => {
     expect(bind('$3', [1, 2, 3])).toEqual([1, 2, 3])
     expect(bind(':2', [1, 2], 'numeric')).toEqual([1, 2])
   })
 
-  test('none for none', () => {
+  test('a statement without markers takes none', () => {
     expect(bind('select 1', [])).toEqual([])
     expect(bind('select 1', {})).toEqual([])
     expect(bind('select 1', { unused: 1 })).toEqual([])

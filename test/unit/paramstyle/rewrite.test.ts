@@ -84,7 +84,7 @@ describe('rewriting', () => {
     expect([foundText, foundOrder]).toEqual([text, order])
   })
 
-  test.each(STYLES)('%s takes $1 and does not change such a text', (style) => {
+  test.each(STYLES)('%s accepts $1, and leaves such a text unchanged', (style) => {
     const sql = "select $2 % 3, 10 %d, '%%', $1 /* ? */, '??'"
     expect(read(sql, style)).toMatchObject({ text: sql, kind: 'native', order: [0, 1], edits: [] })
   })

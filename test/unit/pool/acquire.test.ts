@@ -28,13 +28,13 @@ describe('at the start', () => {
     expect([pool.getSize(), pool.getIdleSize(), pool.getMinSize(), pool.getMaxSize()]).toEqual([5, 5, 5, 10])
   })
 
-  test('a refusal of the first is the failure of createPool, and nothing else is tried', async () => {
+  test('createPool throws the error of the first connection, and opens no other', async () => {
     server.refuse = () => new OperationalError('wrong password')
     await expect(server.pool({ minSize: 5 })).rejects.toThrow('wrong password')
     expect(server.attempts).toBe(1)
   })
 
-  test('a refusal of a later one closes those that were opened', async () => {
+  test('when a later connection fails, those that were opened are closed', async () => {
     server.refuse = (attempt) => (attempt === 3 ? new OperationalError('too many') : null)
     await expect(server.pool({ minSize: 4 })).rejects.toThrow('too many')
     expect([server.attempts, server.open.size]).toEqual([4, 0])
@@ -45,7 +45,7 @@ describe('at the start', () => {
     expect([server.attempts, pool.getSize()]).toEqual([0, 0])
   })
 
-  test('the connect hook must return a connection, and a new one', async () => {
+  test('the connect hook must return a new connection', async () => {
     const wrong = (async () => ({})) as never
     await expect(server.pool({ connect: wrong })).rejects.toThrow('expected the connect hook to give a Connection')
     const one = await server.connect()
@@ -76,7 +76,7 @@ describe('acquire', () => {
     expect(first).not.toBe(await third)
   })
 
-  test('serves waiters in their order, also before a caller that releases and asks again', async () => {
+  test('serves waiters in their order, also before a caller that releases and acquires again', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const order: string[] = []
     const greedy = await pool.acquire()
@@ -121,7 +121,7 @@ describe('acquire', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
   })
 
-  test('a connection begun for a waiter that gave up becomes idle', async () => {
+  test('a connection that was opened for a waiter that gave up becomes idle', async () => {
     vi.useFakeTimers()
     server.connectMs = 100
     const pool = await server.pool({ minSize: 0 })
@@ -137,7 +137,7 @@ describe('acquire', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('is refused when the signal is aborted already, and ends with its reason when it is aborted later', async () => {
+  test("fails with the signal's reason if the signal is aborted before or while it waits", async () => {
     const pool = await server.pool({ maxSize: 1 })
     const reason = new Error('enough')
     await expect(pool.acquire({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
@@ -151,7 +151,7 @@ describe('acquire', () => {
     await pool.release(await pool.acquire())
   })
 
-  test('passes the connection on, at any moment of the abort', async () => {
+  test('passes the connection to the next waiter, whenever the signal is aborted', async () => {
     const outcomes = new Set<string>()
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ maxSize: 1 })
@@ -177,7 +177,7 @@ describe('acquire', () => {
   })
 })
 
-test('a connection that is lost on its way to the waiter never arrives', async () => {
+test('a waiter never gets a connection that was lost after its release', async () => {
   for (let turns = 0; turns < 40; turns++) {
     const seen: boolean[] = []
     const pool = await server.pool({ maxSize: 1, setup: (con) => void seen.push(con.isClosed) })
@@ -191,7 +191,7 @@ test('a connection that is lost on its way to the waiter never arrives', async (
   }
 })
 
-test('a signal that serves many acquires does not gather listeners', async () => {
+test('a signal that many acquires share does not accumulate listeners', async () => {
   const { signal } = new AbortController()
   const pool = await server.pool({ maxSize: 1, setup: () => {} })
   await Promise.all(Array.from({ length: 8 }, async () => pool.release(await pool.acquire({ signal }))))
@@ -281,7 +281,7 @@ describe('hooks', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('a setup that does not end is within the limit of acquire', async () => {
+  test('the time limit of acquire also ends a setup that hangs', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 1, setup: () => new Promise(() => {}) })
     const late = failureOfAsync(pool.acquire({ timeout: 100 }))
@@ -290,7 +290,7 @@ describe('hooks', () => {
     expect(server.session(1).isClosed).toBe(true)
   })
 
-  test('a setup that does not end is ended by the signal, whenever it is aborted', async () => {
+  test('the signal also ends a setup that hangs, whenever it is aborted', async () => {
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ minSize: 0, maxSize: 1, setup: () => new Promise(() => {}) })
       const controller = new AbortController()
@@ -301,7 +301,7 @@ describe('hooks', () => {
     }
   })
 
-  test('an init that does not end occupies its place only until its time limit', async () => {
+  test('an init that hangs occupies its place only until its time limit', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ minSize: 0, maxSize: 1, timeout: 1000, init: () => new Promise(() => {}) })
     const late = failureOfAsync(pool.acquire())
@@ -360,7 +360,7 @@ describe('the health check', () => {
     expect(server.session(1).isClosed).toBe(true)
   })
 
-  test('that takes long does not keep one waiting where another connection can be opened', async () => {
+  test('that takes long does not delay acquire if another connection can be opened', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 2, healthCheckTimeout: 60_000 })
     await vi.advanceTimersByTimeAsync(60_000)

@@ -63,7 +63,7 @@ describe('close', () => {
     await closed
   })
 
-  test('gives all callers the same end', async () => {
+  test('may be called several times, and all calls end together', async () => {
     const pool = await server.pool()
     const con = await pool.acquire()
     const both = Promise.all([pool.close(), pool.close()])
@@ -98,14 +98,14 @@ describe('close', () => {
     expect(server.session(1).queries).toHaveLength(2)
   })
 
-  test('ends the pool’s own work: nothing is opened any more', async () => {
+  test('stops the pool from opening connections', async () => {
     const pool = await server.pool({ minSize: 3 })
     await pool.close()
     await vi.advanceTimersByTimeAsync(1_000_000)
     expect([server.attempts, vi.getTimerCount()]).toEqual([3, 0])
   })
 
-  test('is the end of an `await using` scope', async () => {
+  test('runs at the end of an `await using` scope', async () => {
     {
       await using pool = await server.pool()
       await pool.execute('work')
@@ -128,7 +128,7 @@ describe('terminate', () => {
     await expect(con.execute('x')).rejects.toThrow('the pool was terminated')
   })
 
-  test('while connections are being opened closes them when they are', async () => {
+  test('closes connections that are being opened as soon as they are open', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.connectMs = 100
     const refused = failureOfAsync(pool.acquire())

@@ -44,7 +44,7 @@ describe('unused connections', () => {
     expect(pool.getSize()).toBe(0)
   })
 
-  test('are those that were not needed, not those in turn', async () => {
+  test('are closed although the pool is in use, when it needs fewer than it has', async () => {
     const pool = await server.pool({ minSize: 0, maxInactiveLifetime: 10_000, maxLifetime: null })
     await useAtOnce(pool, 3)
     for (let second = 0; second < 20; second++) {
@@ -101,7 +101,7 @@ describe('minSize', () => {
     expect([pool.getSize(), server.attempts]).toEqual([3, 6])
   })
 
-  test('is tried again, less and less often, while the server is away, and nothing is thrown', async () => {
+  test('is tried again after longer and longer pauses while the server is away, and nothing is thrown', async () => {
     const reports: unknown[] = []
     const pool = await server.pool({ minSize: 1, onError: (_, during) => void reports.push(during) })
     server.refuse = () => new OperationalError('down')
@@ -171,7 +171,7 @@ test('setConnectArgs applies to new connections, and checks its arguments', asyn
 })
 
 describe('resize', () => {
-  test('to more serves the waiters', async () => {
+  test('to a larger maxSize serves the waiters', async () => {
     const pool = await server.pool({ maxSize: 1 })
     await pool.acquire()
     const waiting = Promise.all([pool.acquire(), pool.acquire()])
@@ -179,7 +179,7 @@ describe('resize', () => {
     expect((await waiting).map((con) => con.backendPid)).toEqual([2, 3])
   })
 
-  test('to less closes the free ones now and the others when they are released', async () => {
+  test('to a smaller maxSize closes free connections now and the others when they are released', async () => {
     const pool = await server.pool({ maxSize: 4 })
     const all = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire(), pool.acquire()])
     await pool.release(all[0]!)
@@ -198,7 +198,9 @@ describe('resize', () => {
     pool.resize({ minSize: 4 })
     await vi.advanceTimersByTimeAsync(0)
     expect(pool.getIdleSize()).toBe(4)
-    expect(() => pool.resize({ maxSize: 3 })).toThrow('expected at most maxSize, which is 3, found 4')
+    expect(() => pool.resize({ maxSize: 3 })).toThrow(
+      'pool.resize: minSize: expected at most maxSize, which is 3, got the number 4',
+    )
   })
 })
 

@@ -39,14 +39,19 @@ test.each(['maxQueries', 'maxInactiveLifetime', 'maxLifetime', 'acquireTimeout',
 )
 
 test.each<[object, string]>([
-  [{ maxSize: 0 }, 'option maxSize: expected 1 or more, found 0'],
-  [{ minSize: 3, maxSize: 2 }, 'option minSize: expected at most maxSize, which is 2, found 3'],
-  [{ maxSize: 2.5 }, 'option maxSize: expected an integer'],
-  [{ minSize: -1 }, 'option minSize: expected an integer, 0 or more, found -1'],
-  [{ maxLifetime: '1h' }, 'option maxLifetime: expected milliseconds, 0 or more, or null, found string'],
-  [{ acquireTimeout: Number.NaN }, 'option acquireTimeout: expected milliseconds'],
-  [{ trackLeases: 1 }, 'option trackLeases: expected true or false'],
-  [{ init: 'select 1' }, 'option init: expected a function, found string'],
+  [{ maxSize: 0 }, 'createPool: maxSize: expected 1 or more, got the number 0'],
+  [{ minSize: 3, maxSize: 2 }, 'createPool: minSize: expected at most maxSize, which is 2, got the number 3'],
+  [{ maxSize: 2.5 }, 'createPool: maxSize: expected an integer'],
+  [{ minSize: -1 }, 'createPool: minSize: expected an integer, 0 or more, got the number -1'],
+  [
+    { maxLifetime: '1h' },
+    'createPool: maxLifetime: expected milliseconds from 0, or null for no limit, got the string',
+  ],
+  [{ acquireTimeout: Number.NaN }, 'createPool: acquireTimeout: expected milliseconds'],
+  [{ trackLeases: 1 }, 'createPool: trackLeases: expected true or false'],
+  [{ maxQueries: -1 }, 'createPool: maxQueries: expected an integer, 0 or more, or null, got the number -1'],
+  [{ reset: 5 }, 'createPool: reset: expected a function or null, got the number 5'],
+  [{ init: 'select 1' }, 'createPool: init: expected a function, got the string'],
   [{ maxsize: 5 }, 'did you mean maxSize?'],
   [{ types: { int8: 'nummer' } }, 'nummer'],
   [{ port: 'x', prot: 1 }, 'unknown option "prot"'],
@@ -65,7 +70,7 @@ test('connections get all options but the pool’s own', () => {
   expect([dsn, options]).toEqual(['postgres://h/d', { user: 'u', timeout: 5, types: { int8: 'number' } }])
 })
 
-test('a DSN nothing could be opened with is refused even where no connection is to be opened at first', async () => {
+test('a DSN that no connection could be opened with is refused even with minSize 0', async () => {
   await expect(createPool('postgres://h:port/d', { minSize: 0 })).rejects.toBeInstanceOf(ProgrammingError)
 })
 
@@ -77,7 +82,7 @@ test('a password function is called only when a connection is opened', async () 
   expect(asked).toBe(0)
 })
 
-test('an embedded database is known by its DSN', () => {
+test('an embedded database is recognized by its DSN', () => {
   expect(readConnectArguments('pglite:', undefined, false).isEmbedded).toBe(true)
   expect(readConnectArguments({ dsn: 'pglite:' }, undefined, false).isEmbedded).toBe(true)
   expect(readConnectArguments('postgres://h/d', undefined, false).isEmbedded).toBe(false)

@@ -57,7 +57,7 @@ test('three thousand acquires that are aborted at any moment leak no connection'
   expect(server.open.size).toBe(0)
 })
 
-test('two thousand acquires with limits of a moment leak no connection', async () => {
+test('two thousand acquires with very short time limits leak no connection', async () => {
   const server = new FakeServer()
   const roll = dice(2)
   const pool = await server.pool({ minSize: 0, maxSize: 2, setup: () => turns(roll(5)) })
@@ -83,7 +83,7 @@ test('two thousand acquires with limits of a moment leak no connection', async (
   await pool.close()
 })
 
-test('the pool loses no place to a server that refuses, drops or fails connections at any moment', async () => {
+test('the pool can always open maxSize connections again, whenever the server refused, dropped or failed some', async () => {
   const server = new FakeServer()
   const roll = dice(3)
   server.refuse = () => (roll(4) === 0 ? new OperationalError('refused') : null)
@@ -121,7 +121,7 @@ test('the pool loses no place to a server that refuses, drops or fails connectio
   expect(server.open.size).toBe(0)
 })
 
-test('a pool closed in the midst of traffic settles every call and leaves nothing open', async () => {
+test('a pool that is closed under load settles every call and leaves nothing open', async () => {
   for (let seed = 10; seed < 210; seed++) {
     const server = new FakeServer()
     const roll = dice(seed)

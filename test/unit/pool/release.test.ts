@@ -42,7 +42,7 @@ describe('a connection that was released', () => {
     expect(server.session(1).queries).toEqual(['something', RESET])
   })
 
-  test('can neither close nor cut the connection of its successor', async () => {
+  test('can neither close nor terminate the connection for its next holder', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const former = await pool.acquire()
     await pool.release(former)
@@ -77,7 +77,7 @@ describe('a connection that was released', () => {
   })
 })
 
-test('the transaction of a former lease does not end in that of its successor', async () => {
+test('a transaction of a former lease cannot end the transaction of the next holder', async () => {
   const pool = await server.pool({ maxSize: 1 })
   const former = await pool.acquire()
   let leave = (): void => {}
@@ -184,7 +184,7 @@ describe('the reset', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('undoes only what a server that is not PostgreSQL supports', () => {
+  test('sends a server that is not PostgreSQL only the commands that it supports', () => {
     expect(RESET).toBe(
       'SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL',
     )
@@ -259,7 +259,7 @@ describe('a connection that ends while it is lent out', () => {
   test.each([
     ['closed by its holder', (con: { close(): Promise<void> }) => con.close()],
     ['lost', async () => server.session(1).lose()],
-  ])('%s, leaves its place to another at once', async (_, end) => {
+  ])('%s, makes room for another at once', async (_, end) => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     const waiting = pool.acquire()

@@ -12,11 +12,11 @@ const claims = [...page.matchAll(/^\| (\d+) \| (.+) \| (.+) \|$/gm)].map(([, num
   tests,
 }))
 
-test('there are forty claims, in order, and each names the titles of tests', () => {
+test('the page has forty claims in order, and each names the titles of tests', () => {
   expect(claims.map(({ number }) => number)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
   expect(claims.filter(({ tests }) => !namedTests(tests).some(({ titles }) => titles.length > 0))).toEqual([])
 })
 
-test('the tests are there', () => {
+test('the tests that it names exist', () => {
   expect(claims.flatMap(({ tests }) => missingTests(tests))).toEqual([])
 })

@@ -80,13 +80,13 @@ describe('the checker', () => {
 
   test.each([
     [
-      'a room it may not use',
+      'an import from a room that the file may not use',
       'a/low/x.ts',
       "import { c } from '../high/codec.ts'",
       'a/low/x.ts:1: low may not import a/high/codec.ts',
     ],
     [
-      'types of a room it may not use',
+      'an import of types from a room that the file may not use',
       'a/low/x.ts',
       "import type { C } from '../high/codec.ts'",
       'a/low/x.ts:1: low may not import a/high/codec.ts',
@@ -122,25 +122,25 @@ describe('the checker', () => {
       'a/low/x.ts:1: low may not import a/high/codec.ts',
     ],
     [
-      'a module it may not load',
+      'a module that the file may not load',
       'a/high/x.ts',
       "import { connect } from 'node:net'",
       'a/high/x.ts:1: high may not load node:net',
     ],
     ['a required module', 'a/high/x.ts', "const n = require('node:net')", 'a/high/x.ts:1: high may not load node:net'],
     [
-      'the door, from inside',
+      'an import of the door from inside',
       'a/high/x.ts',
       "import { f } from '../index.ts'",
       'a/high/x.ts:1: high may not import a/index.ts',
     ],
     [
-      'a file that is not there',
+      'an import of a file that does not exist',
       'a/high/x.ts',
       "import { f } from './gone.ts'",
       'a/high/x.ts:1: ./gone.ts is no source file',
     ],
-    ['a file of no room', 'b/x.ts', '', 'b/x.ts: belongs to no room of the table'],
+    ['a file that belongs to no room', 'b/x.ts', '', 'b/x.ts: belongs to no room of the table'],
   ])('reports %s', (_name, path, source, violation) => {
     expect(findViolations(treeWith({ [path]: source }), rooms)).toEqual([violation])
   })
@@ -148,7 +148,7 @@ describe('the checker', () => {
   test.each([
     ['types of Node', 'a/high/x.ts', "import type { Socket } from 'node:net'"],
     [
-      'a module by name and its parts',
+      'a module and its subpaths',
       'a/wire/x.ts',
       "import x from 'somewhere'\nimport y from 'somewhere/deep'\nimport tls from 'node:tls'",
     ],

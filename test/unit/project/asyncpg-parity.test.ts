@@ -67,7 +67,7 @@ describe('the page for users of asyncpg', () => {
     expect(bare.map(({ theirs }) => theirs)).toEqual([])
   })
 
-  test('is read as it is written, and a name that does not exist would be found', () => {
+  test('names only what exists: a wrong name would be found', () => {
     expect(lines.length).toBeGreaterThan(100)
     const cell = '`unit/project/asyncpg-parity` “names tests that exist” “no such title”, `unit/no-such-file`'
     expect(missingTests(cell)).toEqual(['unit/project/asyncpg-parity “no such title”', 'unit/no-such-file'])

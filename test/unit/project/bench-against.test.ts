@@ -33,13 +33,13 @@ describe('a verdict', () => {
     expect(judge(ratios).verdict).toBe(verdict)
   })
 
-  test('is the opposite one when the builds change places', () => {
+  test('is the opposite if the builds are swapped', () => {
     const ratios = [1.2, 1.3, 1.25, 1.21, 1.22, 1.31, 1.19]
     expect(judge(ratios).verdict).toBe('slower')
     expect(judge(ratios.map((ratio) => 1 / ratio)).verdict).toBe('faster')
   })
 
-  test('takes the floor that it is given', () => {
+  test('takes the smallest difference that counts from its argument', () => {
     const ratios = [1.05, 1.06, 1.05, 1.06, 1.05, 1.06]
     expect([judge(ratios, 0.03).verdict, judge(ratios, 0.1).verdict]).toEqual(['slower', 'within the spread'])
   })
@@ -61,7 +61,7 @@ describe('a verdict', () => {
     ])
   })
 
-  test('of a row that differs counts only when a second measurement agrees', () => {
+  test('about a workload that differs counts only if a second measurement agrees', () => {
     const slower = judge([1.1, 1.1, 1.1, 1.1, 1.1, 1.1])
     const same = judge([1, 1, 1, 1, 1, 1])
     const faster = judge([0.8, 0.8, 0.8, 0.8, 0.8, 0.8])
@@ -71,7 +71,7 @@ describe('a verdict', () => {
 })
 
 describe('the other build', () => {
-  test('is a checkout, a dist folder, and nothing else that exists', () => {
+  test('is a checkout or a dist folder; any other path is refused', () => {
     const folder = temporaryFolder('against')
     mkdirSync(join(folder, 'dist'))
     writeFileSync(join(folder, 'dist', 'async.js'), '')

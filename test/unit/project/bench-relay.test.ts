@@ -28,7 +28,7 @@ async function answerTo(socket: Socket, text: string): Promise<number> {
   return performance.now() - startedAtMs
 }
 
-test.each([1, 20])('an answer takes %i ms and never less', async (roundTripMs) => {
+test.each([1, 20])('an answer takes %i ms or more', async (roundTripMs) => {
   const socket = await echoBehindRelay(roundTripMs)
   // The first one also waits for the relay's own connection.
   await answerTo(socket, 'first')
@@ -37,7 +37,7 @@ test.each([1, 20])('an answer takes %i ms and never less', async (roundTripMs) =
   expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(roundTripMs)
 })
 
-test('what is sent without waiting arrives together, and in order', async () => {
+test('bytes that are sent without waiting arrive together, and in order', async () => {
   const socket = await echoBehindRelay(20)
   await answerTo(socket, 'first')
   let received = ''
@@ -50,7 +50,7 @@ test('what is sent without waiting arrives together, and in order', async () => 
   expect(performance.now() - startedAtMs).toBeLessThan(500)
 })
 
-test('the end of the other side arrives', async () => {
+test('the end of one side reaches the other side', async () => {
   const socket = await echoBehindRelay(1)
   await answerTo(socket, 'first')
   socket.end()

@@ -61,7 +61,7 @@ function verdictOf(results: readonly Result[], face: string, target: string, wha
 }
 
 describe('figures', () => {
-  test('a ratio is taken within the round, so a round that was slow for all changes nothing', () => {
+  test('a ratio is taken within a round, so a round that was slow for all clients changes nothing', () => {
     const { peers } = resultOf('wide-rows', { syncpg: [10, 100, 10], pg: [20, 200, 20] })
     expect(peers[1]?.timesOf['syncpg']).toEqual({ median: 2, least: 2, most: 2 })
   })
@@ -77,7 +77,7 @@ describe('figures', () => {
     expect(peers[1]?.timesOf['syncpg']?.median).toBe(100)
   })
 
-  test('every client begins a round, and the one before it changes', () => {
+  test('every client is first in some round, and its predecessor changes', () => {
     const orders = Array.from({ length: 6 }, (_, round) => (turnsOf(['a', 'b', 'c'], round) as string[]).join(''))
     expect(orders).toEqual(['abc', 'cba', 'bca', 'acb', 'cab', 'bac'])
   })
@@ -119,7 +119,7 @@ describe('verdicts', () => {
     expect(verdictOf([million, grown], 'syncpg', 'no more than 1M', what)).toBe('missed')
   })
 
-  test('psycopg without its C parts is no proof against psycopg', () => {
+  test('a verdict says that psycopg was measured without its C parts', () => {
     const result = resultOf('million-rows-us', { syncpg: [10], psycopg: [100] })
     const python = result.peers.map((peer) =>
       peer.name === 'psycopg' ? { ...peer, version: 'psycopg 3.1.7 (python)' } : peer,
@@ -156,13 +156,13 @@ describe('ranges of sizes', () => {
     expect(larger?.unitsUs).toEqual([null, null, null, 1])
   })
 
-  test('a bend is the worst cost divided by the best; sizes that were not done are left out', () => {
+  test('the spread is the highest cost divided by the lowest, without sizes that were not measured', () => {
     expect(bendOf(rangeOf([0.001, 0.01, 0.1, 1]))).toBe(1)
     expect(bendOf(rangeOf([0.001, 0.01, 0.1, 2]))).toBeCloseTo(2, 1)
     expect(bendOf(rangeOf([0.001, 0.01, null, null]))).toBeNull()
   })
 
-  test('the target takes the range that bends most, and no spread excuses it', () => {
+  test('the target takes the range with the largest spread', () => {
     const straight = { ...rangeOf([0.001, 0.01, 0.1, 1]), workload: 'growth-a' }
     const bent = { ...rangeOf([0.001, 0.01, 0.1, 2]), workload: 'growth-b' }
     expect(verdictOf([straight], 'syncpg', '≤ 1.5 × its best')).toBe('reached')
@@ -211,7 +211,7 @@ describe('the document', () => {
   const BEGIN = '<!-- figures: begin (written by npm run bench; do not edit) -->'
   const END = '<!-- figures: end -->'
 
-  test('only the text between the markers is written again', () => {
+  test('only the text between the markers is replaced', () => {
     const text = withFigures(`before\n${BEGIN}\nold\n${END}\nafter\n`, report) as string
     expect(text.startsWith(`before\n${BEGIN}\n`) && text.endsWith(`${END}\nafter\n`)).toBe(true)
     expect(text).not.toContain('old')
@@ -231,11 +231,11 @@ describe('the document', () => {
     expect(withGrowth(empty, report)).toContain('Not measured yet.')
   })
 
-  test('without its markers it is refused rather than written over', () => {
+  test('a page without the markers is refused and stays unchanged', () => {
     expect(() => withFigures('prose', report)).toThrow(/markers/)
   })
 
-  test("a chart has a bar for each client, syncpg's in colours of their own, and names are escaped", () => {
+  test("a chart has a bar for each client, syncpg's bars have their own colours, and names are escaped", () => {
     const bar = { label: 'a<b', kind: 'theirs', median: 2, least: 1, most: 3, figure: '2.00' }
     const svg = barChart({ title: 't', note: 'n', groups: [{ title: 'g', bars: [bar] }] }) as string
     expect(svg).toContain('a&lt;b')

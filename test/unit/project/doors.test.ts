@@ -62,7 +62,7 @@ test.each(Object.keys(DOORS))(
 )
 
 // In the built CommonJS an imported name is a constant, so it would keep the first value.
-test('no source exports a variable that it assigns again', () => {
+test('no source exports a variable that it reassigns', () => {
   const files = ['src-async', 'src-sync', 'worker'].flatMap((room) => {
     const paths = readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
     return paths.filter((path) => path.endsWith('.ts')).map((path) => join(room, path))
@@ -73,7 +73,7 @@ test('no source exports a variable that it assigns again', () => {
 
 const fixture = (name: string): string => `test/support/fixtures/adapters/${name}.ts`
 
-test('adapters of both doors, built, load the built doors and each other, in CommonJS and as ES modules', async () => {
+test('built adapters of both doors load the built doors and each other, in CommonJS and as ES modules', async () => {
   const users = { 'async-user': fixture('async-user'), 'sync-user': fixture('sync-user') }
   const out = join(folder, 'dist')
   await buildUsers(users, out, { ...DOORS, ...users }, { inBothForms: true })
@@ -99,7 +99,7 @@ function expectOneInstance([sync, async]: Loose[], [syncUser, asyncUser]: Loose[
   expect([syncUser.isBlockingDbError(error), asyncUser.isDbError(error)]).toEqual([true, true])
 }
 
-test('an adapter that imports past the doors is not built', async () => {
+test('an adapter that imports anything but the doors is not built', async () => {
   const users = { intruder: fixture('intruder') }
   const built = buildUsers(users, join(folder, 'no'), { ...DOORS, ...users }, { logLevel: 'silent' })
   await expect(built).rejects.toThrow('src-async/values/sql.ts is no door')

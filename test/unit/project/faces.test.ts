@@ -7,28 +7,31 @@ import { type Difference, differencesOf } from '../../support/face-differences.t
 
 interface Row {
   readonly name: string
-  readonly kind: Difference['kind']
+  readonly kinds: readonly Difference['kind'][]
   readonly side: string
 }
 
-const KINDS: Readonly<Record<string, Difference['kind']>> = {
-  'Names that one of them has': 'name',
-  'Options that one of them takes': 'option',
-  'Results that differ': 'result',
+const KINDS: Readonly<Record<string, readonly Difference['kind'][]>> = {
+  'Names that one of them has': ['name'],
+  'Options that one of them takes': ['option'],
+  'Results that differ': ['result'],
+  'Types that differ': ['type', 'option type'],
 }
 
-/** A key for each name in the first column, and for each option in its braces. */
+/** A row for each name in the first column, and for each option in its braces. */
 function rowsOf(page: string): Row[] {
   const rows: Row[] = []
-  let kind: Difference['kind'] | undefined
+  let kinds: Row['kinds'] | undefined
   for (const line of page.split('\n')) {
-    if (line.startsWith('## ')) kind = KINDS[line.slice(3)]
+    if (line.startsWith('## ')) kinds = KINDS[line.slice(3)]
     const [, first, side] = line.split('|').map((cell) => cell.trim())
-    if (kind === undefined || first === undefined || side === undefined) continue
-    for (const [, name = ''] of first.matchAll(/`([^`]+)`/g)) {
+    if (kinds === undefined || first === undefined || side === undefined) continue
+    const isOfBoth = kinds.some((kind) => kind === 'result' || kind === 'type')
+    // After a colon the cell says what the type is for.
+    for (const [, name = ''] of first.replace(/: .*$/, '').matchAll(/`([^`]+)`/g)) {
       const [, method = '', options] = /^(.*?)\{ (.*) \}$/.exec(name) ?? []
       const names = options === undefined ? [name] : options.split(', ').map((option) => `${method}{ ${option} }`)
-      for (const each of names) rows.push({ name: each, kind, side: kind === 'result' ? 'both' : side })
+      for (const each of names) rows.push({ name: each, kinds, side: isOfBoth ? 'both' : side })
     }
   }
   return rows
@@ -37,7 +40,7 @@ function rowsOf(page: string): Row[] {
 function isAbout(row: Row, { name, kind, side }: Difference): boolean {
   // The methods of two classes that have nothing in common but their name.
   if (row.name.endsWith('.*')) return name.startsWith(row.name.slice(0, -1))
-  if (row.kind !== kind || (row.side !== side && row.side !== 'both')) return false
+  if (!row.kinds.includes(kind) || (row.side !== side && row.side !== 'both')) return false
   return row.name === name || (row.name.startsWith('{') && name.endsWith(row.name))
 }
 
@@ -65,11 +68,14 @@ describe('the comparison finds', () => {
   Options
 
 --- connection.d.ts
+type Rows = number | undefined;
+type Count = bigint;
 interface Limit {
     readonly timeout?: number;
 }
 export interface Options extends Limit {
     readonly rows?: number;
+    readonly each?: () => void;
 }
 export declare class Connection {
     #private;
@@ -81,6 +87,14 @@ ${more}`)
 
   test.each<[string, string, Partial<Difference>[]]>([
     ['nothing where both are the same', asAsync, []],
+    [
+      'nothing where one has promises, another order or a name for a type',
+      asAsync.replace(
+        'options?: Options',
+        'options?: { readonly rows: undefined | Rows; timeout?: number; each?: () => void | Promise<void> }',
+      ),
+      [],
+    ],
     ['a method of one', `${asAsync}\n    ping(): Promise<void>;`, [{ name: 'Connection.ping', side: 'async' }]],
     ['a property of one', asAsync.replace(/\n.*/, ''), [{ name: 'Connection.closed', side: 'blocking' }]],
     [
@@ -97,6 +111,24 @@ ${more}`)
       'another result',
       asAsync.replace('Promise<Row[]>', 'Promise<string>'),
       [{ name: 'Connection.fetch', kind: 'result', detail: 'Row[] / string' }],
+    ],
+    [
+      'another type of an option',
+      asAsync.replace('options?: Options', "options?: Omit<Options, 'timeout'> & { readonly timeout?: string | null }"),
+      [{ name: 'Connection.fetch { timeout }', kind: 'option type', detail: 'number / null | string' }],
+    ],
+    [
+      'another type of an option behind a name',
+      asAsync.replace('options?: Options', "options?: Omit<Options, 'rows'> & { readonly rows?: Count | undefined; }"),
+      [{ name: 'Connection.fetch { rows }', kind: 'option type', detail: 'number / Count' }],
+    ],
+    [
+      'another result of a function in an option',
+      asAsync.replace(
+        'options?: Options',
+        "options?: Omit<Options, 'each'> & { readonly each?: () => Promise<string>; }",
+      ),
+      [{ name: 'Connection.fetch { each }', kind: 'option type', detail: '() => void / () => string' }],
     ],
     [
       'another type of a property',

@@ -45,7 +45,7 @@ describe('the table of keywords', () => {
     expect(told.toSorted()).toEqual([...KEYWORDS].toSorted())
   })
 
-  test('has every option that is a keyword, beside it', () => {
+  test('has each option beside its keyword', () => {
     let hint: string | undefined
     try {
       checkOptions({ nonesuch: 1 } as ConnectOptions, [])

@@ -8,11 +8,11 @@ const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/architecture
 )
 const FILE = /\b(?:test|tools|worker|src-async|src-sync)\/[\w./-]+\.(?:ts|mjs|json)\b/g
 
-test.each(pages)('%s names files that are there', (page) => {
+test.each(pages)('%s names only files that exist', (page) => {
   const named = readFileSync(new URL(page, root), 'utf8').match(FILE) ?? []
   expect(named.filter((file) => !existsSync(new URL(file, root)))).toEqual([])
 })
 
-test('a file that is gone would be found', () => {
+test('the check finds the name of a file that does not exist', () => {
   expect('see test/unit/gone.test.ts'.match(FILE)).toEqual(['test/unit/gone.test.ts'])
 })

@@ -20,6 +20,6 @@ test.each(maps)('%s holds its sources', (file) => {
   expect(sources.filter((_source, index) => typeof sourcesContent[index] !== 'string')).toEqual([])
 })
 
-test('there are maps', () => {
+test('the build has source maps', () => {
   expect(maps.length).toBeGreaterThan(5)
 })

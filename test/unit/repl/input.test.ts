@@ -36,14 +36,19 @@ describe('data', () => {
     ['ends at a line of Windows', '1\r\n\\.\r\nselect 1;\n', '1\r\n', 'select 1;\n'],
     ['may be nothing', '\\.\nrest', '', 'rest'],
     ['may end without a line’s end', '1\n\\.', '1\n', ''],
-    ['goes to the end of the source where nothing ends it', '1\n2', '1\n2', ''],
-    ['holds what only begins so', 'a\\.\n\\.b\n\\\n\\..\n\\.\nrest', 'a\\.\n\\.b\n\\\n\\..\n', 'rest'],
+    ['extends to the end of the source if no line ends it', '1\n2', '1\n2', ''],
+    [
+      'may have lines that only begin like its end',
+      'a\\.\n\\.b\n\\\n\\..\n\\.\nrest',
+      'a\\.\n\\.b\n\\\n\\..\n',
+      'rest',
+    ],
   ])('%s', (_claim, text, data, rest) => {
     const source = sourceOf(text)
     expect([dataOf(source), restOf(source)]).toEqual([data, rest])
   })
 
-  test('is the bytes that came, text or not', () => {
+  test('is passed on byte by byte, text or not', () => {
     const bytes = Buffer.from([0xff, 0x00, 0x0a, 0x5c, 0x2e, 0x58, 0x0a, 0xfe])
     expect(Buffer.concat([...new DataBlock(sourceOf(bytes))])).toEqual(bytes)
   })
@@ -54,7 +59,7 @@ describe('data', () => {
     expect([dataOf(source), restOf(source)]).toEqual(['caf\u00e9\n', '\u00e0\n'])
   })
 
-  test('is skipped to its end when its reader has stopped', () => {
+  test('is skipped to its end if its reader stops', () => {
     const source = sourceOf('1\n2\n\\.\nrest')
     const block = new DataBlock(source)
     for (const _piece of block) break
@@ -69,7 +74,7 @@ describe('data', () => {
     expect(lines).toBe(3)
   })
 
-  test('is cut at the same place wherever the pieces end that are read', () => {
+  test('ends at the same place, however the input is cut into pieces', () => {
     fc.assert(
       fc.property(fc.nat(40), fc.integer({ min: 64 * 1024 - 20, max: 64 * 1024 + 5 }), (more, length) => {
         const data = `${'x'.repeat(length - 1)}\n`
@@ -81,7 +86,7 @@ describe('data', () => {
   })
 })
 
-test('the data of a refused COPY is passed over when something is read next', () => {
+test('the next read skips the data of a refused COPY', () => {
   const source = sourceOf('1\n\\.\n2\n\\.\nrest')
   source.skipData()
   expect([dataOf(source), restOf(source)]).toEqual(['2\n', 'rest'])
@@ -90,8 +95,15 @@ test('the data of a refused COPY is passed over when something is read next', ()
 describe('\\connect', () => {
   const previous = { user: 'me', host: 'here', port: 5432 }
   test.each([
-    ['a name keeps the rest', ['db'], 'host=here password=x', {}, 'host=here password=x', { database: 'db' }],
-    ['a dash keeps', ['-', 'me'], 'postgres://me:x@here/db', {}, 'postgres://me:x@here/db', { user: 'me' }],
+    [
+      'a name of a database keeps the other settings',
+      ['db'],
+      'host=here password=x',
+      {},
+      'host=here password=x',
+      { database: 'db' },
+    ],
+    ['a dash keeps the setting', ['-', 'me'], 'postgres://me:x@here/db', {}, 'postgres://me:x@here/db', { user: 'me' }],
     [
       'another server gets no password',
       ['-', '-', 'there'],
@@ -108,9 +120,9 @@ describe('\\connect', () => {
       "host='here' hostaddr='1.1.1.1'",
       { user: 'you' },
     ],
-    ['a connection string stands alone', ['host=there'], 'host=here', { user: 'me' }, 'host=there', {}],
+    ['a connection string replaces all settings', ['host=there'], 'host=here', { user: 'me' }, 'host=there', {}],
     [
-      'and is laid over what is known when it shall be',
+      'a connection string overrides settings with -reuse-previous=on',
       ['-reuse-previous=on', "dbname='my-app' sslmode=require"],
       'postgres://me@here/db',
       { user: 'me' },
@@ -118,7 +130,7 @@ describe('\\connect', () => {
       { user: 'me', database: 'my-app' },
     ],
     [
-      'names stand alone when they shall',
+      'names replace all settings with -reuse-previous=off',
       ['-reuse-previous=off', 'db', 'you'],
       'host=here',
       { password: 'y' },
@@ -139,7 +151,7 @@ describe('\\connect', () => {
   })
 })
 
-test('a variable keeps its text, and its value is normalized', () => {
+test('a variable keeps its text, and the setting gets the normalized value', () => {
   const variables = new Variables()
   variables.set('ON_ERROR_ROLLBACK', 'INTERACTIVE')
   variables.set('VERBOSITY', 'Terse')

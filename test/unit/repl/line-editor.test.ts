@@ -81,12 +81,12 @@ describe('keys', () => {
       ['paste:one\ntwo', 'ctrl-a', 'X', 'left', 'left', 'ctrl-a', 'Y', 'ctrl-k'],
       'Y\nXtwo',
     ],
-    ['are ignored where they mean nothing', ['a', 'escape', 'meta-<', 'up', 'down'], 'a'],
+    ['are ignored if they have no meaning', ['a', 'escape', 'meta-<', 'up', 'down'], 'a'],
   ])('%s', (_claim, keys, text) => {
     expect(deskOf().press(...keys)).toBe(text)
   })
 
-  test('Enter gives the text away, Ctrl-C forgets it, Ctrl-D ends an empty one, Ctrl-Z stops', () => {
+  test('Enter submits the text, Ctrl-C drops it, Ctrl-D ends the input if it is empty, Ctrl-Z stops the program', () => {
     const desk = deskOf()
     desk.press('one', 'left', 'return')
     desk.editor.start('=> ')
@@ -107,21 +107,21 @@ describe('the history', () => {
   const history = ['select 1;', 'select\n 2;', 'select 3;']
 
   test.each([
-    ['comes back by whole statements', ['up', 'up'], 'select\n 2;'],
-    ['ends where it begins', ['up', 'up', 'up', 'up', 'up'], 'select 1;'],
+    ['brings back whole statements', ['up', 'up'], 'select\n 2;'],
+    ['stops at the oldest statement', ['up', 'up', 'up', 'up', 'up'], 'select 1;'],
     ['keeps what was being typed', ['new', 'up', 'down'], 'new'],
-    ['goes to its ends', ['meta-<'], 'select 1;'],
+    ['can be moved through to its first and last statement', ['meta-<'], 'select 1;'],
     ['is searched', ['ctrl-r', '2'], ''],
-    ['gives what was found to Enter and to editing keys', ['ctrl-r', '2', 'ctrl-e', '!'], 'select\n 2;!'],
+    ['passes a match to Enter and to editing keys', ['ctrl-r', '2', 'ctrl-e', '!'], 'select\n 2;!'],
     ['is searched further back', ['ctrl-r', 'sel', 'ctrl-r', 'ctrl-r', 'ctrl-e'], 'select 1;'],
     ['is searched forward again', ['ctrl-r', 'sel', 'ctrl-r', 'ctrl-r', 'ctrl-s', 'ctrl-e'], 'select\n 2;'],
-    ['is left as it was by Ctrl-G', ['new', 'ctrl-r', '2', 'ctrl-g'], 'new'],
-    ['widens the search again', ['ctrl-r', '3x', 'backspace', 'ctrl-e'], 'select 3;'],
+    ['is left by Ctrl-G, which restores the text', ['new', 'ctrl-r', '2', 'ctrl-g'], 'new'],
+    ['finds more again when the text to look for gets shorter', ['ctrl-r', '3x', 'backspace', 'ctrl-e'], 'select 3;'],
   ])('%s', (_claim, keys, text) => {
     expect(deskOf({ history }).press(...keys)).toBe(text)
   })
 
-  test('a search shows its text, and that nothing was found', () => {
+  test('a search shows the text to look for, and says if nothing was found', () => {
     const desk = deskOf({ history })
     desk.press('ctrl-r', '2')
     expect(desk.written).toContain("(reverse-i-search)`2': select")
@@ -140,13 +140,13 @@ describe('the history', () => {
 describe('Tab', () => {
   test.each([
     ['completes', ['giraffe '], ['sel gir', 'tab'], 'sel giraffe '],
-    ['completes as far as all agree', ['table_one', 'table_two'], ['ta', 'tab'], 'table_'],
-    ['leaves alone what is nothing', [], ['ta', 'tab'], 'ta'],
+    ['completes the part that all candidates share', ['table_one', 'table_two'], ['ta', 'tab'], 'table_'],
+    ['changes nothing if there is no candidate', [], ['ta', 'tab'], 'ta'],
   ])('%s', (_claim, names, keys, text) => {
     expect(deskOf({ names }).press(...keys)).toBe(text)
   })
 
-  test('lists at the second press', () => {
+  test('lists the candidates when it is pressed twice', () => {
     const desk = deskOf({ names: ['one', 'oh'] })
     desk.press('o', 'tab')
     expect(desk.written).not.toContain('oh')
@@ -154,7 +154,7 @@ describe('Tab', () => {
     expect(desk.written).toContain('one  oh\n')
   })
 
-  test('asks before it lists many, and accepts no', () => {
+  test('asks before it lists many candidates, and takes no for an answer', () => {
     const desk = deskOf({ names: Array.from({ length: 500 }, (_, index) => `name${index}`) })
     desk.press('name', 'tab', 'tab')
     expect(desk.written).toContain('Display all 500 possibilities? (y or n) ')

@@ -20,7 +20,7 @@ test.each([
   expect(displayWidth(text)).toBe(width)
 })
 
-test('tabs reach the next stop, other control characters are written out', () => {
+test('a tab reaches the next tab stop, and other control characters are escaped', () => {
   expect(linesOf('a\tb\r\x01\n漢')).toEqual([
     { text: 'a       b\\r\\x01', width: 15 },
     { text: '漢', width: 2 },
@@ -50,7 +50,7 @@ test.each([
 })
 
 describe('options', () => {
-  test('cluster, take values attached or apart, and end at --', () => {
+  test('may be combined, have their values attached or separate, and end at --', () => {
     const line = readCommandLine([
       '-qtAX',
       '-F,',
@@ -102,6 +102,6 @@ test.each([
   [1.5, 'Time: 1.500 ms'],
   [61_234, 'Time: 61234.000 ms (01:01.234)'],
   [3_723_000, 'Time: 3723000.000 ms (01:02:03.000)'],
-])('%d ms reads %s', (elapsedMs, text) => {
+])('%d ms are printed as %s', (elapsedMs, text) => {
   expect(timeText(elapsedMs)).toBe(text)
 })

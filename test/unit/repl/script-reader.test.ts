@@ -81,9 +81,9 @@ describe('commands', () => {
   })
 })
 
-describe('a string at the end of a line that may go on', () => {
+describe('a string at the end of a line that may continue on the next line', () => {
   test.each([
-    ['is not followed by the end of its statement where the semicolon is escaped', "select 'a'\\;\nselect 2;"],
+    ['does not end its statement if the semicolon is escaped', "select 'a'\\;\nselect 2;"],
     ['is read once with the variable behind it', "select 'a':n\n 'b';"],
     ['goes on', "select E'a'\n'\\';b';"],
   ])('%s', (_claim, text) => {
@@ -107,7 +107,7 @@ describe('variables', () => {
     expect(read(text, variables)).toEqual([`1: ${result}`])
   })
 
-  test('are read as if they stood there', () => {
+  test('are read as if their values stood in the script', () => {
     expect(read(':sql;', variables)).toEqual(['1: select 1;', '1: select 2;'])
   })
 
@@ -116,7 +116,7 @@ describe('variables', () => {
   })
 })
 
-test('where the text is cut into pieces makes no difference', () => {
+test('the script may arrive in any pieces', () => {
   const pieces = [
     'select 1;',
     "'a",
@@ -158,14 +158,14 @@ describe('the line of the script that a line of a statement stands on', () => {
 
   test.each([
     ['counts from where it begins', '\n-- why\n\nselect 1,\n 2;\n\nselect 3;', [[4, 5], [7]]],
-    ['goes on after commands, which are no part of it', 'select 1\n\\x\n\\a\n, 2\n;', [[1, 4, 5]]],
-    ['goes on within a line after a command', 'select 1 \\x \\\\ , 2\n, 3;', [[1, 2]]],
+    ['continues after commands, which are not a part of it', 'select 1\n\\x\n\\a\n, 2\n;', [[1, 4, 5]]],
+    ['continues within a line after a command', 'select 1 \\x \\\\ , 2\n, 3;', [[1, 2]]],
   ])('%s', (_claim, text, lines) => {
     expect(linesOfStatements(text)).toEqual(lines)
   })
 })
 
-describe('long text is read once, by lines as it arrives', () => {
+describe('a long text that arrives line by line is read only once', () => {
   const LINES = 40_000
   test.each([
     ['a list', 'values (0)\n', ", (1, 'it''s', 2)\n", ';'],

@@ -31,11 +31,11 @@ describe('a statement with markers of SQLite', () => {
     ['select a::text, a[1:n], @@version', 'casts, slices and operators'],
     ["select e'\\'?'", 'escape strings'],
     ['select a <@ b, b @> c', 'operators with an at sign'],
-  ])('has none in %s (%s)', (sql) => {
+  ])('has no marker in %s (%s)', (sql) => {
     expect(read(sql)).toMatchObject({ kind: 'none', text: sql, order: [] })
   })
 
-  test('has the operator ? where it says ??', () => {
+  test('has the operator ? where the text has ??', () => {
     expect(read('select j ?? ? and j ??| array[:k]').text).toBe('select j ? $1 and j ?| array[$2]')
   })
 
@@ -53,7 +53,7 @@ describe('a statement with markers of SQLite', () => {
 describe('parameters of such a statement', () => {
   const bind = (sql: string, given: readonly unknown[] | object): readonly unknown[] => bindParameters(read(sql), given)
 
-  test('are an array by number, whether they have names or not', () => {
+  test('are an array by position, whether the markers have names or not', () => {
     expect(bind('select ?, ?', [1, 2])).toEqual([1, 2])
     expect(bind('select :a, ?', [1, 2])).toEqual([1, 2])
   })

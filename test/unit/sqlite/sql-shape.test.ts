@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { readSql } from '../../../src-sync/sqlite-shape/sql-shape.ts'
 
-describe('the table an INSERT tells a row number of', () => {
+describe('the table whose row number an INSERT returns', () => {
   test.each([
     ['insert into note (text) values (?)', 'note'],
     ['INSERT INTO shop.note VALUES (1)', 'shop.note'],
@@ -27,11 +27,11 @@ describe('the table an INSERT tells a row number of', () => {
     ['update note set a = 1'],
     ["select 'insert into note'"],
     [''],
-  ])('is none in %s', (sql) => {
+  ])('is unknown in %s', (sql) => {
     expect(readSql(sql).insertTarget).toBe(null)
   })
 
-  test('RETURNING goes before what ends the statement', () => {
+  test('RETURNING is inserted before the end of the statement', () => {
     const sql = 'insert into note values (1) /* one */ ; -- done'
     expect(sql.slice(0, readSql(sql).end)).toBe('insert into note values (1)')
   })
@@ -65,7 +65,7 @@ describe('statements are counted', () => {
     expect(readSql(sql).statementCount).toBe(count)
   })
 
-  test('transaction control is a statement of words alone', () => {
+  test('transaction control is recognized only in a statement that has nothing else', () => {
     expect(readSql('BEGIN IMMEDIATE TRANSACTION;')).toMatchObject({
       words: ['begin', 'immediate', 'transaction'],
       isWordsOnly: true,

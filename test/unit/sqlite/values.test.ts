@@ -8,7 +8,7 @@ import { isoOfTimestamptz, numberOfNumeric, rowMaker } from '../../../src-sync/s
 
 const TO_POSTGRES = Symbol.for('syncpg.toPostgres')
 
-describe('out', () => {
+describe('values from PostgreSQL', () => {
   test.each([
     ['2024-01-02 03:04:05+00', '2024-01-02T03:04:05.000Z'],
     ['2024-01-02 03:04:05.1+00', '2024-01-02T03:04:05.100Z'],
@@ -39,7 +39,7 @@ describe('out', () => {
     { name: 'f', typeOid: 701 },
   ]
 
-  test('rows are plain objects of numbers, or of bigints where they are asked for', () => {
+  test('rows are plain objects of numbers, or of bigints if the program asks for them', () => {
     const values = [1n, true, 2, 3]
     expect(rowMaker({ shape: 'object', asBigInts: false })(columns)([...values])).toEqual({ id: 1, ok: 1, n: 2, f: 3 })
     expect(rowMaker({ shape: 'array', asBigInts: true })(columns)([...values])).toEqual([1n, 1n, 2n, 3])
@@ -60,7 +60,7 @@ describe('out', () => {
   })
 })
 
-describe('in, where the type is another', () => {
+describe('values for a parameter of another type', () => {
   const converted = (value: unknown, typeOid: number): unknown =>
     (new AffineValue(value) as unknown as { [TO_POSTGRES](oid: number): unknown })[TO_POSTGRES](typeOid)
 
@@ -80,7 +80,7 @@ describe('in, where the type is another', () => {
     [5, 1043, '5'],
     ['2024-01-02 03:04:05', 1184, '2024-01-02 03:04:05Z'],
     ['2024-01-02T03:04:05+02', 1184, '2024-01-02T03:04:05+02'],
-  ])('%o for the type %i is %o', (value, typeOid, expected) => {
+  ])('%o for the type %i is sent as %o', (value, typeOid, expected) => {
     expect(converted(value, typeOid)).toBe(expected)
   })
 })
@@ -113,13 +113,18 @@ describe('arguments', () => {
     ['a missing name', 'select :a', [{}], "no value for named parameter ':a'"],
     ['an unknown name', 'select :a', [{ a: 1, z: 2 }], "unknown named parameter 'z'"],
     ['undefined', 'select ?', [undefined], 'the value of parameter 1 is undefined'],
-    ['what every object inherits', 'select :constructor', [{}], "no value for named parameter ':constructor'"],
-    ['a name that could be two', 'select :a, @a', [{ a: 1 }], "the name 'a' is ambiguous"],
+    [
+      'a property that every object inherits',
+      'select :constructor',
+      [{}],
+      "no value for named parameter ':constructor'",
+    ],
+    ['a name that fits two markers', 'select :a, @a', [{ a: 1 }], "the name 'a' is ambiguous"],
   ])('%s is refused', (_name, sql, given, message) => {
     expect(() => bind(sql, given)).toThrow(message)
   })
 
-  test('the rules of names can be changed', () => {
+  test('the rules for names of parameters can be changed', () => {
     expect(bind('select :a', [{ a: 1, z: 2 }], { allowsUnknown: true })).toEqual([1])
     expect(() => bind('select :a', [{ a: 1 }], { allowsBare: false })).toThrow("unknown named parameter 'a'")
   })

@@ -48,7 +48,7 @@ describe('names of mixed case are quoted', () => {
   })
 })
 
-describe('text that is not a name, or is quoted already, stays', () => {
+describe('text that is not a name, or is quoted already, stays unchanged', () => {
   test.each([
     'select \'createdAt\', $$createdAt$$, "createdAt" -- createdAt\n/* createdAt */ from note',
     'Select Distinct id From note Where done Is Not True Order By id Desc Nulls Last Limit 1',
@@ -62,7 +62,7 @@ describe('text that is not a name, or is quoted already, stays', () => {
     expect(quoteWrittenNames(sql)).toBe(sql)
   })
 
-  test('the other quotes of SQLite become PostgreSQL’s where they are asked for', () => {
+  test("SQLite's other quotes become PostgreSQL's if the option says so", () => {
     expect(quoteWrittenNames('select [a "b], `c``d` from [Order]', { isForeign: true })).toBe(
       'select "a ""b", "c`d" from "Order"',
     )

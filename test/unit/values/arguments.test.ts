@@ -70,7 +70,7 @@ function bytesOf(type: string, value: unknown): string {
 }
 
 describe('a bind body', () => {
-  test('has one format code when all are binary, none when all are text, and NULL as -1', () => {
+  test('has one format code if all values are binary, none if all are text, and -1 for NULL', () => {
     expect(encode(['int4', 'text'], [1, null]).toString('hex')).toBe(
       hex('00010001 0002 0000000400000001 ffffffff 0000'),
     )
@@ -78,7 +78,7 @@ describe('a bind body', () => {
     expect(encode([], []).toString('hex')).toBe(hex('0000 0000 0000'))
   })
 
-  test('has a code for each where they differ, for results as for parameters', () => {
+  test('has a format code for each parameter and each result if they differ', () => {
     const out = new ByteWriter()
     encodeArguments(out, statementOf(['int4', 'money'], ['money', 'bool']), [1, '2'])
     expect(out.take().toString('hex')).toBe(hex('000200010000 0002 0000000400000001 0000000132 000200000001'))
@@ -330,7 +330,7 @@ describe('strings', () => {
     ['varbit', 'x1F'],
     ['pg_lsn', 'x'],
     ['tid', '0,1'],
-  ])('for %s %o is left to the server: that parameter goes as text', (type, value) => {
+  ])('for %s %o is sent as text, which the server reads', (type, value) => {
     const bytes = encode(['int4', type, 'text'], [1, value, 'x'])
     const text = Buffer.from(value)
     expect(bytes.toString('hex')).toBe(
@@ -341,7 +341,7 @@ describe('strings', () => {
     )
   })
 
-  test('that only the server reads are left to it within arrays, ranges and composites too', () => {
+  test('that only the server can read are sent as text within arrays, ranges and composites too', () => {
     expect(encode(['interval[]'], [['1-2', new PgInterval(0, 1, 0n), null]]).toString()).toContain('{"1-2","P1D",NULL}')
     expect(encode(['daterange'], [{ lower: 'today', upper: null }]).toString()).toContain('["today",)')
     expect(encode(['datemultirange'], [[{ lower: 'today', upper: null }]]).toString()).toContain('{["today",)}')
@@ -373,7 +373,7 @@ describe('strings', () => {
     for (const type of ['text', 'varchar', 'bpchar']) expect(bytesOf(type, value)).toBe(bytesOf(type, text))
   })
 
-  test('a mixture in a batch: each element has the formats it needs, and all mean the same as alone', () => {
+  test('each element of a mixed batch has the formats it needs, and its values mean the same as alone', () => {
     const statement = statementOf(['int4', 'timestamptz'])
     const elements = Array.from({ length: 100 }, (_, i) => [i, i % 3 === 0 ? '2024-01-01' : new Date(i)])
     const out = new ByteWriter()
@@ -492,21 +492,21 @@ describe('types derived from values', () => {
     expect(deriveParameterTypes([1, true], [1700, 20])).toBe(null)
   })
 
-  test('where the SQL says text, the codec of text takes numbers, and refuses bytes and lists', () => {
+  test('where the SQL has a cast to text, numbers are accepted, and bytes and lists are refused', () => {
     expect(deriveParameterTypes([Buffer.from('x')], [25], 'select $1::text')).toBe(null)
     expect(deriveParameterTypes([['a']], [25], 'select cast($1 as text)')).toBe(null)
     expect(deriveParameterTypes([5], [25], 'select $1::text')).toBe(null)
   })
 
-  test('the name of a column is no cast', () => {
+  test('the name of a column is not taken for a cast', () => {
     expect(deriveParameterTypes([5, Buffer.from('x')], [25, 25], 'select $1 as n, $2 as b')).toEqual([23, 17])
   })
 
-  test('a type is guessed only where it may be; a value without a text is always declared', () => {
+  test('a type is guessed only if the caller allows it, and always for a value without a text form', () => {
     expect(deriveParameterTypes([5, 6, Buffer.from('x')], [25, 25, 25], '', (n) => n === 2)).toEqual([25, 23, 17])
   })
 
-  test('a list of numbers for a list of texts, as array_append($1, $2) has one', () => {
+  test('a list of numbers is accepted for a list of texts, as in array_append($1, $2)', () => {
     expect(deriveParameterTypes([[1, null], 2], [1009, 25])).toEqual([1007, 23])
     expect(deriveParameterTypes([['a', null]], [1009])).toBe(null)
   })

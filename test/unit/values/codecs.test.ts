@@ -46,7 +46,7 @@ describe('values that a server sends', () => {
     expect(registry.codecFor(sample.oid).decodeText(sample.text)).toStrictEqual(value)
   })
 
-  test.each(table)('%s %s is written as it came', (_type, _source, sample) => {
+  test.each(table)('%s %s is written with the same bytes as it was read', (_type, _source, sample) => {
     const codec = registry.codecFor(sample.oid)
     const out = new ByteWriter()
     const value = decodeAll(sample.oid, sentBytes(sample))
@@ -55,7 +55,7 @@ describe('values that a server sends', () => {
     else expect(decodeAll(sample.oid, out.take())).toStrictEqual(value)
   })
 
-  test('there is a codec for every built-in type, and binary for all but the textual ones', () => {
+  test('every built-in type has a codec, which is binary for all but the textual types', () => {
     const textual = samples.filter(
       (sample) => registry.codecFor(sample.oid).format === 0 && !sample.type.endsWith('[]'),
     )

@@ -46,7 +46,7 @@ const makers: (() => unknown)[] = [
 ]
 
 describe('equal', () => {
-  test('is true for values of equal content, and false for all others', () => {
+  test('is true for values with equal content, and false for all others', () => {
     const firsts = makers.map((make) => make())
     const seconds = makers.map((make) => make())
     firsts.forEach((a, i) => {

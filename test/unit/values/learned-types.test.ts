@@ -128,14 +128,14 @@ describe('learned types', () => {
     expect(codec.decodeText('("$1,000.50","x","1.50","t","2024-01-02")')).toStrictEqual(value)
   })
 
-  test('a range over such a type is learned too', () => {
+  test('a range over a learned type is learned too', () => {
     const codec = registry.codecFor(oidOf('s.moneyrange'))
     const value = codec.decodeText('[$1.50,"$2,000.00")')
     expect(value).toStrictEqual(new Range({ lower: '$1.50', upper: '$2,000.00' }))
     expect(encode(oidOf('s.moneyrange'), value).toString()).toBe('["$1.50","$2,000.00")')
   })
 
-  test('an altered composite is noticed, not misread', () => {
+  test('a composite that was altered is learned again, and its values are never misread', () => {
     const [, hex] = samples[1]
     expect(() => decode(oidOf('s."Outer"'), `00000004${hex.slice(8)}`)).toThrow(/the type was altered/)
     expect(() => decode(oidOf('s."Outer"'), hex.replace('00000019', '0000001a'))).toThrow(
@@ -150,12 +150,12 @@ describe('learned types', () => {
     expect(() => encode(RECORD_OID, [1])).toThrow(DataError)
   })
 
-  test('unknown types are listed once, built-in and learned ones are not', () => {
+  test('each unknown type is listed once, and no built-in or learned type', () => {
     expect(unknownTypes(new CodecRegistry(), [23, 99999, 0, 99999, RECORD_OID])).toEqual([99999])
     expect(unknownTypes(registry, [oidOf('s.mood'), 99998])).toEqual([99998])
   })
 
-  test('a type that claims to contain itself causes no endless loop', () => {
+  test('a type that contains itself causes no endless loop', () => {
     const other = new CodecRegistry()
     other.learn([typeRecordOf([50000, 'loop', 'c', 0, ',', 0, 0, ['self'], [50000]])])
     expect(other.codecFor(50000).format).toBe(0)
@@ -175,7 +175,7 @@ describe('a registry', () => {
     expect([codec.format, codec.name, codec.decodeText('x')]).toEqual([0, 'type 99999', 'x'])
   })
 
-  test('set for one connection changes no other, reaches the array, and can be taken back', () => {
+  test('with a codec of its own uses it in arrays too, changes no other registry, and can remove it', () => {
     const one = new CodecRegistry()
     one.set(23, {
       name: 'int4',

@@ -95,7 +95,7 @@ const EVERYTHING: readonly unknown[] = [...numbers, ...wide, ...bigints, ...text
 
 describe('generated code for a list of values', () => {
   test.each(Object.keys(OIDS) as Type[])(
-    'writes and refuses every value for %s like the code without generation',
+    'writes and refuses every value for %s as the code that is not generated',
     (type) => {
       const statement = statementOf(['int4', type, 'text'])
       const elements = EVERYTHING.map((value) => [1, value, 'end'])
@@ -112,7 +112,7 @@ describe('generated code for a list of values', () => {
     },
   )
 
-  test('is there for lists of up to 128 values of any type, and not for longer ones', () => {
+  test('exists for lists of up to 128 values of any type, and not for longer ones', () => {
     const frame = { head: new Uint8Array(2), tail: new Uint8Array(0) }
     const { parameterCodecs } = statementOf(['money'])
     expect(listCode(new Array(128).fill(parameterCodecs[0]), frame)).toBeTypeOf('function')
@@ -129,7 +129,7 @@ describe('generated code for a list of values', () => {
     expect(code(['int4'])).not.toBe(code(['int4', 'bytea']))
   })
 
-  test('writes rows of mixed types like the code without generation', () => {
+  test('writes rows of mixed types as the code that is not generated', () => {
     const types: readonly Type[] = ['text', 'int8', 'float8', 'bytea', 'bool', 'int2', 'oid', 'int4Array', 'varchar']
     const statement = statementOf(types)
     const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })

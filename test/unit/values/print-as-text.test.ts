@@ -19,13 +19,16 @@ const VALUES: [object, string][] = [
   [PgInterval.parse('1 day 02:00'), '1 day 02:00:00'],
 ]
 
-test.each(VALUES)('%s inspects as its text, alone, within others and in a table', (value, text) => {
-  expect(inspect(value)).toBe(text)
-  expect(inspect({ a: [value] })).toBe(`{ a: [ ${text} ] }`)
-  expect(inspect(value, { colors: true })).toContain(text)
-  let printed = ''
-  const stdout = new Writable({ write: (chunk, _encoding, done) => ((printed += String(chunk)), done()) })
-  new Console({ stdout, colorMode: false }).table([{ value }])
-  expect(printed).toContain(` ${text} `)
-  expect(Object.getOwnPropertySymbols(value)).toEqual([])
-})
+test.each(VALUES)(
+  'util.inspect and console.table print %s as its text, alone and within other values',
+  (value, text) => {
+    expect(inspect(value)).toBe(text)
+    expect(inspect({ a: [value] })).toBe(`{ a: [ ${text} ] }`)
+    expect(inspect(value, { colors: true })).toContain(text)
+    let printed = ''
+    const stdout = new Writable({ write: (chunk, _encoding, done) => ((printed += String(chunk)), done()) })
+    new Console({ stdout, colorMode: false }).table([{ value }])
+    expect(printed).toContain(` ${text} `)
+    expect(Object.getOwnPropertySymbols(value)).toEqual([])
+  },
+)

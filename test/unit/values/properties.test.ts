@@ -49,12 +49,12 @@ const someInterval = fc
   )
   .map(([months, d, us]) => new PgInterval(months, d, us))
 
-describe('encoded and decoded again', () => {
-  test('numeric is the same text, scale included', () => {
+describe('a value that is encoded and decoded is the same:', () => {
+  test('numeric, with its scale', () => {
     fc.assert(fc.property(decimal, (value) => void expect(roundTrip(numeric, value)).toBe(value)))
   })
 
-  test('numeric with an exponent is the same value as without', () => {
+  test('numeric that was written with an exponent', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 10n ** 30n }), fc.integer({ min: -60, max: 60 }), (digits, exponent) => {
         const plain = roundTrip(numeric, `${digits}e${exponent}`) as string
@@ -75,7 +75,7 @@ describe('encoded and decoded again', () => {
     fc.assert(fc.property(fc.maxSafeInteger(), (value) => void expect(roundTrip(int8, value)).toBe(BigInt(value))))
   })
 
-  test('floats, and a float4 is the shortest decimal for its value', () => {
+  test('floats, and float4 as the shortest decimal', () => {
     fc.assert(fc.property(fc.double(), (value) => void expect(roundTrip(float8, value)).toBe(value)))
     fc.assert(
       fc.property(fc.float(), (value) => {
@@ -113,7 +113,7 @@ describe('encoded and decoded again', () => {
     )
   })
 
-  test('days and dates are inverse, and agree with Date where it reaches', () => {
+  test('dates as numbers of days, as in Date within its range', () => {
     fc.assert(
       fc.property(fc.integer({ min: -100_000_000, max: 100_000_000 }), (value) => {
         const { year, month, day } = dateFromDays(value)

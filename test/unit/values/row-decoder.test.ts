@@ -90,7 +90,7 @@ function outcome(decoder: RowDecoder, bytes: Uint8Array): unknown {
   }
 }
 
-describe('generated code and the loop', () => {
+describe('generated code and the loop that replaces it', () => {
   const oids = samples.map((sample) => sample.oid)
 
   test('give the same values for every type', () => {
@@ -131,7 +131,7 @@ describe('generated code and the loop', () => {
     }
   })
 
-  test('text of every length and script is the same', () => {
+  test('give the same text, of every length and script', () => {
     for (const unit of ['a', 'é', '😀', '\u007f']) {
       for (let length = 0; length < 40; length += 1) {
         const bytes = message([Buffer.from(unit.repeat(length)), Buffer.from(`${'b'.repeat(length)}${unit}`)])
@@ -182,7 +182,7 @@ describe('hostile rows', () => {
     ['bits beyond the bytes', 1562, [int32(2147483647)]],
     ['a numeric of 65,535 groups', 1700, [int16(-1), int16(0), int16(0), int16(0)]],
     ['jsonb of another version', 3802, [Buffer.from('\x02{}')]],
-    ['json that is none', 114, [Buffer.from('{')]],
+    ['invalid JSON', 114, [Buffer.from('{')]],
   ])('%s is refused', (_name, oid, parts) => {
     expect(() => decodeOnce(decoderFor([oid]), message([Buffer.concat(parts)]))).toThrow(DataError)
   })
@@ -237,7 +237,7 @@ describe('sinks', () => {
     expect(sink.rows).toStrictEqual([[Buffer.from('bytes'), 'text']])
   })
 
-  test('a buffer gives single rows, several, and the rest, for any division into runs', () => {
+  test('a buffer gives one row, several or all that are left, however the rows are divided into runs', () => {
     const buffer = new RowBuffer()
     for (let i = 0; i < 5000; i += 50) {
       const bytes = Buffer.concat([Buffer.from('noise'), run(i, i + 50)])
@@ -257,7 +257,7 @@ describe('sinks', () => {
     expect([buffer.next(decoder), buffer.nextMany(decoder, 3), buffer.position]).toStrictEqual([null, [], 5000])
   })
 
-  test('a buffer scrolls to any row, and refuses others without moving', () => {
+  test('a buffer scrolls to any row, and stays where it is if there is no such row', () => {
     const buffer = new RowBuffer()
     buffer.take(run(0, 3000), 0, run(0, 3000).length)
     const decoder = decoderFor([23, 25])
@@ -273,7 +273,7 @@ describe('sinks', () => {
     expect(buffer.next(decoder)).toStrictEqual([3000, 'row 3000'])
   })
 
-  test('a message larger than any chunk is kept whole', () => {
+  test('a message larger than a chunk is kept complete', () => {
     const buffer = new RowBuffer()
     const large = message([int32(1), Buffer.alloc(3 << 20, 'x')])
     const bytes = Buffer.concat([row(0), large, row(2)])
@@ -298,7 +298,7 @@ describe('sinks', () => {
     expect([buffer.next(counting), decoded]).toStrictEqual([[0, 'row 0'], 1])
   })
 
-  test('a row that cannot be decoded moves nothing', () => {
+  test("a row that cannot be decoded does not move the buffer's position", () => {
     const buffer = new RowBuffer()
     const bytes = Buffer.concat([row(0), message([Buffer.alloc(3), null]), row(2)])
     buffer.take(bytes, 0, bytes.length)
@@ -310,7 +310,7 @@ describe('sinks', () => {
     expect(buffer.next(decoder)).toStrictEqual([2, 'row 2'])
   })
 
-  test('an error in a run is kept, not thrown', () => {
+  test('an error in a run is kept until the end, and not thrown', () => {
     const buffer = new RowBuffer()
     buffer.take(Buffer.concat([row(0), Buffer.from('D'), int32(500)]), 0, row(0).length + 5)
     expect(buffer.failure).toBeInstanceOf(ProtocolError)
@@ -326,7 +326,7 @@ describe('sinks', () => {
   })
 })
 
-describe('where code may not be generated from strings', () => {
+describe('where generating code from strings is forbidden', () => {
   test('rows and records are the same', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'values-'))
     try {

@@ -136,7 +136,7 @@ describe('all readers of rows', () => {
     )
   })
 
-  test('refuse a message that is cut anywhere', () => {
+  test('refuse a message that is cut short at any byte', () => {
     const whole = message([Buffer.from('abc'), null, Buffer.alloc(0), Buffer.from('d')])
     for (let length = 1; length < whole.length; length += 1) {
       expect(same(4, whole.subarray(0, length)), `${length} bytes`).toHaveProperty('refused')
@@ -161,7 +161,7 @@ describe('all readers of rows', () => {
     )
   })
 
-  test('refuse any message with a wrong byte in its head, with words of their own for the second fault', () => {
+  test('refuse any message with a wrong byte in its head, though their errors may differ for a second fault', () => {
     const fields = fc.array(field, { minLength: 3, maxLength: 3 })
     fc.assert(
       fc.property(fields, fc.nat(4), fc.nat(255), (list, at, value) => {

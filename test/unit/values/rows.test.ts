@@ -76,7 +76,7 @@ describe('a record', () => {
     expect(inspect(it)).toBe("Record { id: 5n, name: 'x', last: null }")
   })
 
-  test('equals a literal loosely, and strictly another row of the same columns', () => {
+  test('is loosely equal to a literal, and strictly equal to another row of the same columns', () => {
     assert.notDeepStrictEqual(it, { id: 5n, name: 'x', last: null })
     expect(it).toEqual({ id: 5n, name: 'x', last: null })
     assert.deepStrictEqual(it, rowOf({ id: 5n, name: 'x', last: null }))
@@ -87,7 +87,7 @@ describe('a record', () => {
     expect(structuredClone(it)).toStrictEqual({ id: 5n, name: 'x', last: null })
   })
 
-  test('prints JSON without losing or throwing', () => {
+  test('becomes JSON without a loss and without an error', () => {
     const values = {
       a: 5n,
       b: 2n ** 60n,
@@ -109,7 +109,7 @@ describe('a record', () => {
   })
 })
 
-describe('a column wins over everything of its name', () => {
+describe('a column hides a member of the same name', () => {
   const names = [
     'length',
     'get',
@@ -136,20 +136,20 @@ describe('a column wins over everything of its name', () => {
     ])
   })
 
-  test('the keys are all there, in order', () => {
+  test('all keys exist, in order', () => {
     expect(Object.keys(it)).toEqual(names)
     expect([...it]).toEqual(values)
     expect([...Record.keys(it)]).toEqual(names)
   })
 
-  test('the statics serve where the methods are hidden', () => {
+  test('the static functions work where columns hide the methods', () => {
     expect([Record.size(it), Record.at(it, -1), Record.toArray(it)]).toEqual([names.length, names.length - 1, values])
     expect(Object.keys(Record.toObject(it))).toEqual(names)
     expect(Object.getPrototypeOf(Record.toObject(it))).toBe(Object.prototype)
     expect(JSON.parse(Record.stringify(it))['length']).toBe(0)
   })
 
-  test('awaiting and printing do not stumble', async () => {
+  test('a row with such columns can be awaited and printed', async () => {
     expect(await it).toBe(it)
     expect(`${it}`).toContain('"then":3')
     expect(() => inspect(it)).not.toThrow()
@@ -158,7 +158,7 @@ describe('a column wins over everything of its name', () => {
 })
 
 describe('duplicate and numeric names', () => {
-  test('of duplicates the last is read by name, every one by position', () => {
+  test('of columns with one name the last is read by name, and each by position', () => {
     const it = row(['a', 'b', 'a'], [1, 2, 3])
     expect([it['a'], it[0], it[1], it[2], [...it], Object.keys(it).sort()]).toEqual([3, 1, 2, 3, [1, 2, 3], ['a', 'b']])
     expect([...Record.entries(it)]).toEqual([
@@ -169,11 +169,11 @@ describe('duplicate and numeric names', () => {
     expect([inspect(it), JSON.stringify(it)]).toEqual(['Record { b: 2, a: 3 }', '{"a":3,"b":2}'])
   })
 
-  test('duplicates are refused on demand', () => {
+  test('columns with one name are refused if the option says so', () => {
     expect(() => row(['a', 'a'], [1, 2], { duplicates: 'error' })).toThrow(DataError)
   })
 
-  test('a position wins over a name that looks like one; a string key is a name', () => {
+  test('a number is a position and a string is a name', () => {
     const it = row(['1', '0', '7'], ['one', 'zero', 'seven'])
     expect([it[0], it[1], it[2], it[7], Record.get(it, '0'), Record.get(it, '1'), it.get(0)]).toEqual([
       'one',
@@ -213,7 +213,7 @@ describe('other rows', () => {
     expect([it.shout, it instanceof Person, inspect(it)]).toEqual(['ANN', true, "Person { name: 'ann' }"])
   })
 
-  test('a column wins over an accessor of a record class', () => {
+  test('a column hides an accessor of a record class', () => {
     expect(rowOf({ shout: 'column' }, { recordClass: Person })['shout']).toBe('column')
   })
 
@@ -233,7 +233,7 @@ describe('other rows', () => {
   })
 })
 
-test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j throws beyond its columns', (row) => {
+test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking a column that %j does not have throws', (row) => {
   expect([pick(row, 1), pick(row, -2)]).toEqual(['b', 'a'])
   expect(() => pick(row, 2)).toThrow(RangeError)
   expect(() => pick(row, -3)).toThrow(RangeError)

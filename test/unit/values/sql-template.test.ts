@@ -49,9 +49,9 @@ describe('sql', () => {
   test.each([
     ['a value within quotes', () => sql`select '${'x'}'`.text, /inside quotes/],
     ['a value within a comment', () => sql`select 1 -- ${'x'}`.text, /inside quotes or a comment/],
-    ['a marker of one’s own', () => sql`select $1, ${1}`.text, /markers of its own/],
+    ['a marker that the program wrote', () => sql`select $1, ${1}`.text, /markers of its own/],
     ['a plain call', () => sql('select 1' as never), /sql is a tag/],
-    ['a raw that is no text', () => sql.raw(1 as never), /sql\.raw: expected a string/],
+    ['a raw part that is not text', () => sql.raw(1 as never), /sql\.raw: expected a string/],
     ['an empty list', () => sql.in([]), /the list is empty/],
     ['an empty name', () => sql.id(''), /cannot be empty/],
     ['a name with NUL', () => sql.id('a\0'), /NUL/],

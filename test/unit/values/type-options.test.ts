@@ -50,7 +50,7 @@ describe('types', () => {
     expect(roundTrip(options as unknown as TypeOptions, oid, value)).toStrictEqual(result)
   })
 
-  test('an int8 that is no exact number is refused, in both formats', () => {
+  test('an int8 that is not an exact number is refused in both formats', () => {
     expect(() => roundTrip({ int8: 'number' }, INT8_OID, 2n ** 53n)).toThrow(DataError)
     expect(() => registryWith({ int8: 'number' }).codecFor(INT8_OID).decodeText('9007199254740993')).toThrow(DataError)
   })
@@ -120,7 +120,7 @@ describe("types: 'temporal'", () => {
     expect(() => read('interval', '1 mon -1 day')).toThrow(DataError)
   })
 
-  test.each(['date', 'temporal'])('without the global it needs a polyfill: %s', (key) => {
+  test.each(['date', 'temporal'])('without the global Temporal a polyfill must be given: %s', (key) => {
     const options = key === 'date' ? { date: 'temporal' } : ('temporal' as const)
     if ('Temporal' in globalThis) registryWith(options as TypeOptions)
     else expect(() => registryWith(options as TypeOptions)).toThrow(/no global Temporal/)

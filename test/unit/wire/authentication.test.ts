@@ -62,7 +62,7 @@ describe('the hash of a certificate', () => {
     expect(serverEndPoint(certificate)).toEqual(createHash(hash).update(certificate).digest())
   })
 
-  test('of RSA-PSS is the one its parameters name', () => {
+  test('of RSA-PSS is the one that its parameters name', () => {
     const sha384 = '300d06096086480165030402020500'
     const parameters = `3011a00f${sha384}`
     const algorithm = `301e06092a864886f70d01010a${parameters}`
@@ -126,17 +126,17 @@ describe('channel binding', () => {
 
   test.each([
     ['without TLS', 'require', scram, plain, /channel_binding=require: there is no TLS/],
-    ['where the server has none', 'require', scram, tlsTo(certificate), /does not offer SCRAM-SHA-256-PLUS/],
+    ['a server without channel binding', 'require', scram, tlsTo(certificate), /does not offer SCRAM-SHA-256-PLUS/],
     [
-      'where a password is asked',
+      'a server that asks for a password',
       'require',
       clear,
       tlsTo(certificate),
       /password authentication, which cannot be bound/,
     ],
-    ['where nothing is asked', 'require', welcome, tlsTo(certificate), /without authentication bound/],
-    ['where the certificate has no hash', 'require', scramBoth, tlsTo(der('ed25519')), /Ed25519/],
-    ['that was offered where there is no TLS', 'prefer', scramBoth, plain, /is TLS stripped/],
+    ['a server that asks for nothing', 'require', welcome, tlsTo(certificate), /without authentication bound/],
+    ['a certificate without a hash', 'require', scramBoth, tlsTo(der('ed25519')), /Ed25519/],
+    ['an offer of channel binding without TLS', 'prefer', scramBoth, plain, /is TLS stripped/],
   ] as const)('%s is refused', (_, channelBinding, asked, channel, pattern) => {
     const { harness, outcome } = starting({ ...request, channelBinding }, channel)
     harness.hear(asked)
@@ -146,7 +146,7 @@ describe('channel binding', () => {
 })
 
 describe('SCRAM', () => {
-  test('goes on when the key is derived, not when the server sends something', async () => {
+  test('continues when the key is derived, and not earlier when the server sends something', async () => {
     const { harness, outcome } = starting(request)
     const woken = new Promise<void>((resolve) => {
       harness.conversation.link.wake = () => {
@@ -167,7 +167,7 @@ describe('SCRAM', () => {
 })
 
 describe('OAUTHBEARER', () => {
-  test('sends the token and is let in', () => {
+  test('sends the token, and the server accepts it', () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     const [mechanism, ...response] = harness.conversation.takeOutgoing().subarray(5).toString('latin1').split('\0')
@@ -178,7 +178,7 @@ describe('OAUTHBEARER', () => {
     expect(outcome.reply).toMatchObject({ backendPid: 42 })
   })
 
-  test("acknowledges the server's reasons and fails with its words", () => {
+  test("acknowledges the server's reasons, and the error contains them", () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     harness.conversation.takeOutgoing()
@@ -196,7 +196,7 @@ describe('OAUTHBEARER', () => {
     ['are no JSON', 'invalid_token'],
     ['are no object', '[]'],
     ['say nothing', '{"status":1}'],
-    ['give the token back', '{"status":"abc.def-1 is invalid"}'],
+    ['contain the token', '{"status":"abc.def-1 is invalid"}'],
     ['are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
   ])('reasons that %s are not shown', (_, reasons) => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
@@ -226,7 +226,7 @@ describe('OAUTHBEARER', () => {
     ['no token', { ...oauthRequest, oauthToken: null }, true, /none was given.*oauthToken/s],
     ['a forged token', { ...oauthRequest, oauthToken: 'a\u0001host=x' }, true, /no bearer token/],
     ['no encryption', oauthRequest, false, /unencrypted/],
-  ])('with %s is refused, and the token not shown', (_, asked, isPrivate, pattern) => {
+  ])('with %s is refused, and the error does not show the token', (_, asked, isPrivate, pattern) => {
     const { harness, outcome } = starting(asked, { ...plain, isPrivate })
     harness.hear(oauth)
     const text = (outcome.error as Error).message
@@ -235,7 +235,7 @@ describe('OAUTHBEARER', () => {
     expect(harness.sent()).toBe('')
   })
 
-  test('is not continued by a server that never began', () => {
+  test('is refused if the server continues it without having begun', () => {
     const { harness } = starting(oauthRequest)
     expect(harness.hear(message('R', 11, '{}'))).toBeInstanceOf(ProtocolError)
   })
@@ -262,7 +262,7 @@ describe('protocol 3.2', () => {
     expect(outcome.reply).toEqual({ backendPid: 42, secret: Buffer.from('k'.repeat(32)) })
   })
 
-  test('falls back with a server that is older, unless that is too old', () => {
+  test('falls back with an older server, unless the server is too old', () => {
     const older = starting({ ...request, maxProtocolVersion: '3.2' })
     older.harness.hear(Buffer.concat([negotiation, welcome]))
     expect(older.outcome.reply).toMatchObject({ backendPid: 42 })
@@ -276,7 +276,7 @@ describe('protocol 3.2', () => {
     ['the same version', message('v', 0x30002, 0)],
     ['an ancient version', message('v', 0x20000, 0)],
     ['options nobody sent', message('v', 0x30000, 1, '_pq_.x\0')],
-    ['a key without end', Buffer.concat([message('R', 0), message('K', 42, 'k'.repeat(257))])],
+    ['an endless key', Buffer.concat([message('R', 0), message('K', 42, 'k'.repeat(257))])],
   ])('does not take %s', (_, bytes) => {
     const { harness } = starting({ ...request, maxProtocolVersion: '3.2' })
     expect(harness.hear(bytes)).toBeInstanceOf(ProtocolError)

@@ -35,7 +35,7 @@ test.each([
   expect(encodingUse(sql, true)).toBe(use)
 })
 
-test('a call decides by its values', () => {
+test('the values of a call decide whether it may set client_encoding', () => {
   const refuses = (...values: unknown[]): boolean => {
     try {
       requireUtf8('call', values)

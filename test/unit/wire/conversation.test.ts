@@ -134,7 +134,7 @@ describe('execute', () => {
     }
   })
 
-  test('leaves no bytes behind when the request cannot be said', () => {
+  test('leaves no bytes behind if the request cannot be written', () => {
     const harness = new Harness()
     const parse = { sql: 'select \0', parameterTypes: [] }
     const outcome = harness.ask((link) => execute(link, executeRequest(new RecordingSink(), { parse })))
@@ -143,7 +143,7 @@ describe('execute', () => {
     expect(harness.conversation.isIdle).toBe(true)
   })
 
-  test('survives a sink that throws: the statement fails, the session goes on', () => {
+  test('fails with the error of a sink that throws, and the session stays usable', () => {
     const harness = new Harness()
     const sink = new RecordingSink()
     const failure = new RangeError('full')
@@ -173,7 +173,7 @@ describe('pipelined exchanges', () => {
     expect(sinks.map(({ rows }) => rows)).toEqual([hexOf(row('1')), '', hexOf(row('3'))])
   })
 
-  test('wait to be written while another exchange still has something to write', () => {
+  test('are written only after an earlier exchange has written all of its messages', () => {
     const harness = new Harness()
     const query = { begin: 'begin', closing: [], timeoutMs: 0, sql: 'select 1', results: new RecordingSink() }
     const first = harness.ask((link) => simpleQuery(link, query), true)
@@ -189,7 +189,7 @@ describe('pipelined exchanges', () => {
   })
 })
 
-describe('a held line', () => {
+describe('a conversation that holds its requests', () => {
   test('writes nothing until it is released', () => {
     const harness = new Harness()
     const ask = (): Outcome => harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
@@ -276,7 +276,7 @@ describe('executeMany', () => {
   test.each([
     ['Parse', [error('42601', 'syntax'), ready()]],
     ['Sync', [parseComplete, bindComplete, complete('INSERT 0 1'), error('23503', 'deferred'), ready()]],
-  ])('blames no element for a failure at %s', (_, answer) => {
+  ])('names no element for a failure at %s', (_, answer) => {
     const harness = new Harness()
     const parse = { sql: 'insert', parameterTypes: [] }
     const outcome = harness.ask((link) => executeMany(link, manyRequest(1, { parse })))
@@ -285,14 +285,14 @@ describe('executeMany', () => {
     expect(outcome.error).not.toHaveProperty('batchIndex')
   })
 
-  test('guards against COPY where there are no parameters, and only there', () => {
+  test('guards against COPY only if there are no parameters', () => {
     const harness = new Harness()
     harness.ask((link) => executeMany(link, manyRequest(2, {}, noBind)))
     harness.ask((link) => executeMany(link, manyRequest(2, {}, oneBind)))
     expect(harness.sent()).toBe('BEfBESBEBES')
   })
 
-  test('refuses binds that reach beyond their bytes', () => {
+  test('refuses Bind messages that reach beyond their bytes', () => {
     const harness = new Harness()
     for (const binds of [new Uint8Array(3), Buffer.concat([int32(7), noBind]), Buffer.concat([int32(-1), noBind])]) {
       const outcome = harness.ask((link) => executeMany(link, { ...manyRequest(1), binds }))
@@ -352,7 +352,7 @@ function runCopy(answer: readonly Uint8Array[], wholeFlights = false): [Outcome,
 describe('COPY run as a query', () => {
   const reason = 'COPY from stdin failed: syncpg: this call cannot send COPY data'
 
-  test('FROM STDIN is refused with CopyFail, and with a Sync for the one that COPY swallowed', () => {
+  test('FROM STDIN is refused with CopyFail, and with a Sync in place of the one that COPY ignored', () => {
     const [outcome, harness] = runCopy([copyInResponse])
     expect(harness.sent()).toBe('fS')
     harness.hear(Buffer.concat([error('57014', reason), ready()]))
@@ -369,7 +369,7 @@ describe('COPY run as a query', () => {
     expect(harness.conversation.isIdle).toBe(true)
   })
 
-  test('FROM STDIN is refused in advance where flights must be whole', () => {
+  test('FROM STDIN is refused in advance if a request must be sent in one piece', () => {
     const [outcome, harness] = runCopy([copyInResponse, error('57014', reason), ready()], true)
     expect(outcome.error).toBeInstanceOf(ProgrammingError)
     expect(harness.sent()).toBe('')
@@ -448,7 +448,7 @@ describe('messages that the server sends unasked', () => {
 })
 
 describe('a broken conversation', () => {
-  test("fails the running request with the server's FATAL, and the others because of it", () => {
+  test("fails the running request with the server's FATAL error, and the others with that error as the cause", () => {
     const harness = new Harness()
     const outcomes = [0, 1].map(() => harness.ask((link) => execute(link, executeRequest(new RecordingSink()))))
     const broken = harness.hear(error('57P01', 'terminating connection due to administrator command', 'FATAL'))
@@ -460,7 +460,7 @@ describe('a broken conversation', () => {
     expect(late.error).toBe(broken)
   })
 
-  test('gives the reason to the waiting caller, when a request of the driver’s own is before it', () => {
+  test('gives its reason to the waiting caller, also behind a request that the driver made itself', () => {
     const harness = new Harness()
     const { conversation } = harness
     conversation.aside(execute(conversation.link, executeRequest(new RecordingSink())))
@@ -480,9 +480,9 @@ describe('a broken conversation', () => {
   })
 
   test.each([
-    ['a message nobody asked for', bindComplete],
-    ['rows nobody asked for', row('a')],
-    ['an error nobody asked for', error('22012', 'x')],
+    ['an unexpected message', bindComplete],
+    ['unexpected rows', row('a')],
+    ['an unexpected error', error('22012', 'x')],
     ['an unknown letter', message('?')],
     ['a ReadyForQuery with an unknown status', message('Z', 'X')],
     ['a ReadyForQuery without a status', message('Z')],
@@ -556,7 +556,7 @@ describe('start-up', () => {
     ['Kerberos V5', request, message('R', 2), /Kerberos V5/],
     ['an unknown method', request, message('R', 99), /99/],
     ['an unknown mechanism', request, message('R', 10, 'GS2-KRB5\0\0'), /GS2-KRB5/],
-    ['mechanisms without an end', request, message('R', 10, 'X'), /ends before/],
+    ['a list of mechanisms without an end', request, message('R', 10, 'X'), /ends before/],
     [
       'SCRAM without a proof',
       request,
@@ -564,7 +564,7 @@ describe('start-up', () => {
       /step 0/,
     ],
     ['an error', request, error('28000', 'no', 'FATAL'), /no/],
-    ['an error that does not call itself final', request, error('28000', 'no'), /no/],
+    ['an error whose severity is not FATAL', request, error('28000', 'no'), /no/],
   ])('ends at once for %s', (_, asked, bytes, pattern) => {
     const harness = new Harness({ isFresh: true })
     const outcome = harness.ask((link) => startup(link, asked, plainChannel, authServices))
@@ -572,7 +572,7 @@ describe('start-up', () => {
     expect((outcome.error as Error).message).toMatch(pattern)
   })
 
-  test('takes no negotiation from a server that has nothing to negotiate', () => {
+  test('refuses a NegotiateProtocolVersion message that it did not cause', () => {
     const harness = new Harness({ isFresh: true })
     const outcome = harness.ask((link) => startup(link, request, plainChannel, authServices))
     expect(harness.hear(Buffer.concat([message('v', 0x30000, 0), welcome]))).toBeInstanceOf(ProtocolError)
@@ -585,7 +585,7 @@ function portalRequest(rows: RowSink): FetchPortalRequest {
 }
 
 describe('a portal that is open', () => {
-  test('gets its rows though no message comes before them, in its turn', () => {
+  test('gets its rows in its turn, although no other message comes before them', () => {
     const harness = new Harness()
     const sinks = [new RecordingSink(), new RecordingSink(), new RecordingSink()] as const
     const outcomes = [
@@ -614,7 +614,7 @@ describe('a portal that is open', () => {
 })
 
 describe('COPY OUT', () => {
-  test('hands over payloads, wherever the answer is cut, and its end after them', () => {
+  test('passes its data on and then its end, wherever the answer is cut', () => {
     const formats = message('H', Buffer.from([0]), int16(2), int16(0), int16(1))
     const answer = [
       formats,
@@ -649,7 +649,7 @@ describe('COPY OUT', () => {
     }
   })
 
-  test('data after its end is a breach of the protocol', () => {
+  test('data after its end is a ProtocolError', () => {
     const harness = new Harness()
     const outcome = harness.ask((link) => copyOut(link, { ...plain, sql: 'copy' }, silentCopy), true)
     expect(harness.hear(Buffer.concat([copyOutResponse, copyDone, copyData('x')]))).toBeInstanceOf(ProtocolError)
@@ -659,8 +659,8 @@ describe('COPY OUT', () => {
 
 const silentCopy: CopyOutSink = { started() {}, take() {}, completed() {} }
 
-describe('a request that still waits', () => {
-  test('can be withdrawn, and only then', () => {
+describe('a request that was not sent yet', () => {
+  test('can be withdrawn, and later it cannot', () => {
     const harness = new Harness()
     const { conversation } = harness
     const first = harness.ask((link) => execute(link, executeRequest(new RecordingSink())), true)
@@ -681,7 +681,7 @@ describe('a request that still waits', () => {
   })
 })
 
-describe('for all messages of a server', () => {
+describe('for any messages of a server', () => {
   const pieces = [
     bindComplete,
     parseComplete,
@@ -706,7 +706,7 @@ describe('for all messages of a server', () => {
     message('R', 0),
   ]
 
-  test('every exchange ends once, at the latest with the conversation, and only with errors of syncpg', () => {
+  test("every exchange ends once, at the latest with the conversation, and throws only syncpg's errors", () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...pieces) }, fc.uint8Array({ maxLength: 12 }))),

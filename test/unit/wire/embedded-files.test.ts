@@ -18,7 +18,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('read' as const), position: place, length: place }),
 )
 
-test('after any writes, cuts and reads at the edges of blocks, a file has the content of an array', () => {
+test('a file has the same content as an array after any writes, truncations and reads at the edges of blocks', () => {
   fc.assert(
     fc.property(place, place, fc.array(step, { maxLength: 12 }), (size, sourceLength, steps) => {
       const source = new Uint8Array(sourceLength).map((_, index) => (index % 251) + 1)

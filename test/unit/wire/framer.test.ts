@@ -93,7 +93,7 @@ describe('a framer', () => {
     expect(runs[0]!.slice(1)).toEqual([0, chunk.length])
   })
 
-  test('reads nothing outside of the window it is given', () => {
+  test('reads nothing outside of the bytes that it is given', () => {
     const padded = Buffer.concat([Buffer.alloc(7, 0xff), stream, Buffer.alloc(9, 0xff)])
     const recorder = new Recorder()
     new Framer(recorder).receive(padded, 7, 7 + stream.length)
@@ -110,7 +110,7 @@ describe('a framer', () => {
     }
   })
 
-  test('allocates as bytes arrive, not as a length promises', () => {
+  test('allocates memory for the bytes that have arrived, and not for the announced length', () => {
     const before = process.memoryUsage().arrayBuffers
     const framers: Framer[] = []
     for (let i = 0; i < 20; i++) {

@@ -71,28 +71,31 @@ function said({ harness }: Scene): string {
 test.each([
   ['GSSAPI', gss],
   ['SSPI', sspi],
-])('%s: tokens go back and forth until both sides are sure, then the server accepts the login', (_, asked) => {
-  const scene = starting()
-  scene.harness.hear(asked)
-  expect(scene.opened).toEqual([{ serviceName: 'postgres', isDelegated: false, host: 'db.example.org' }])
-  expect(said(scene)).toBe('')
-  scene.answer({ token: 'one', isComplete: false })
-  expect(said(scene)).toBe('p one')
-  scene.harness.hear(continuing('two'))
-  scene.answer({ token: 'three', isComplete: false })
-  expect(said(scene)).toBe('p three')
-  scene.harness.hear(continuing('four'))
-  scene.answer({ token: null, isComplete: true })
-  expect(said(scene)).toBe('')
-  scene.harness.hear(welcome)
-  expect(scene.outcome.reply).toMatchObject({ backendPid: 42 })
-  expect(scene.challenges).toEqual([null, 'two', 'four'])
-})
+])(
+  '%s: both sides exchange tokens until each has proven its identity, then the server accepts the login',
+  (_, asked) => {
+    const scene = starting()
+    scene.harness.hear(asked)
+    expect(scene.opened).toEqual([{ serviceName: 'postgres', isDelegated: false, host: 'db.example.org' }])
+    expect(said(scene)).toBe('')
+    scene.answer({ token: 'one', isComplete: false })
+    expect(said(scene)).toBe('p one')
+    scene.harness.hear(continuing('two'))
+    scene.answer({ token: 'three', isComplete: false })
+    expect(said(scene)).toBe('p three')
+    scene.harness.hear(continuing('four'))
+    scene.answer({ token: null, isComplete: true })
+    expect(said(scene)).toBe('')
+    scene.harness.hear(welcome)
+    expect(scene.outcome.reply).toMatchObject({ backendPid: 42 })
+    expect(scene.challenges).toEqual([null, 'two', 'four'])
+  },
+)
 
 // PostgreSQL sends its last token, AuthenticationOk and the messages of the start together, without waiting for the
 // client.
 test.each([0, 1, 2, 3])(
-  "a server may send everything before the client's last step, cut at %i of its messages",
+  "a server may send all of its messages before the client's last step, cut at message %i",
   (cut) => {
     const scene = starting()
     scene.harness.hear(gss)
@@ -108,13 +111,13 @@ test.each([0, 1, 2, 3])(
   },
 )
 
-test('the options decide the service and the delegation', () => {
+test('the options set the service and the delegation', () => {
   const scene = starting({ gss: { serviceName: 'pg', isDelegated: true } })
   scene.harness.hear(gss)
   expect(scene.opened).toEqual([{ serviceName: 'pg', isDelegated: true, host: 'db.example.org' }])
 })
 
-describe('a server is not believed', () => {
+describe('a server is refused', () => {
   test('that accepts the login before it has proven its identity', () => {
     const scene = starting()
     scene.harness.hear(gss)
@@ -123,7 +126,7 @@ describe('a server is not believed', () => {
     expect((scene.outcome.error as Error).message).toMatch(/step 0 before it had proven who it is/)
   })
 
-  test('that sends something while a token is being made: it is read afterwards', () => {
+  test('only after a token was made, if it sends something meanwhile', () => {
     const scene = starting()
     scene.harness.hear(gss)
     expect(scene.harness.hear(continuing('two'))).toBe(null)
@@ -143,7 +146,7 @@ describe('a server is not believed', () => {
     expect((scene.outcome.error as Error).message).toMatch(/the token is forged/)
   })
 
-  test('that goes on after the end, or without a beginning', () => {
+  test('that sends tokens after the end or without a beginning', () => {
     const scene = starting()
     scene.harness.hear(gss)
     scene.answer({ token: 'one', isComplete: true })
@@ -187,14 +190,14 @@ test.each([
   expect(said(scene)).toBe('')
 })
 
-test('channel_binding=require is not satisfied by tickets, though there is TLS', () => {
+test('a login with tickets does not satisfy channel_binding=require, even with TLS', () => {
   const scene = starting({ channelBinding: 'require' }, { serverCertificate: new Uint8Array(1), isPrivate: true })
   scene.harness.hear(gss)
   expect((scene.outcome.error as Error).message).toMatch(/gss authentication, which cannot be bound/)
   expect(scene.opened).toEqual([])
 })
 
-test('require_auth=gss is satisfied by tickets', () => {
+test('a login with tickets satisfies require_auth=gss', () => {
   const scene = starting({ requireAuth: parseRequiredAuth('gss') })
   scene.harness.hear(gss)
   scene.answer({ token: 'one', isComplete: true })

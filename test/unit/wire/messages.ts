@@ -117,11 +117,11 @@ export class Harness {
   }
 
   /** Starts an exchange; the outcome fills when it ends. */
-  ask<Reply>(make: (link: Link) => Exchange<Reply>, holdsLine = false, firstRows: RowSink | null = null): Outcome {
+  ask<Reply>(make: (link: Link) => Exchange<Reply>, isExclusive = false, firstRows: RowSink | null = null): Outcome {
     const outcome: Outcome = { endings: 0 }
     this.conversation.start(
       make(this.conversation.link),
-      holdsLine,
+      isExclusive,
       (reply) => Object.assign(outcome, { reply, endings: outcome.endings + 1 }),
       (failure) => Object.assign(outcome, { error: failure, endings: outcome.endings + 1 }),
       firstRows,

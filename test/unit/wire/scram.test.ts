@@ -50,7 +50,7 @@ describe('SCRAM-SHA-256', () => {
 
   test.each([
     ['another nonce', 'r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096'],
-    ['our nonce without more', `r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`],
+    ["the client's nonce without the server's part", `r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`],
     ['no salt', `r=${nonce}x,i=4096`],
     ['a salt that is not base64', `r=${nonce}x,s=*,i=4096`],
     ['no iterations', `r=${nonce}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=0`],
@@ -60,11 +60,11 @@ describe('SCRAM-SHA-256', () => {
     expect(() => respond(example(), text)).toThrow(ProtocolError)
   })
 
-  test('does not let a server keep the processor busy for minutes', () => {
+  test('refuses a count of iterations that would take minutes', () => {
     expect(() => example().readChallenge(`r=${nonce}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=10000001`)).toThrow(OperationalError)
   })
 
-  test('accepts no server signature before its own proof was sent', () => {
+  test('accepts no signature of the server before it has sent its own proof', () => {
     expect(() => example().verify(serverFinal)).toThrow(ProtocolError)
   })
 })
@@ -77,11 +77,11 @@ describe('SASLprep', () => {
     ['Roman numeral nine in letters (RFC 4013)', '\u2168', 'IX'],
     ['other spaces to spaces', 'a\u00a0b', 'a b'],
     ['umlauts composed', 'u\u0308', '\u00fc'],
-    ['a forbidden character: raw', '\u00aa\ue000', '\u00aa\ue000'],
+    ['a forbidden character: unchanged', '\u00aa\ue000', '\u00aa\ue000'],
     ['mixed directions: raw', '\u0627\u00aa\u0628', '\u0627\u00aa\u0628'],
-    ['right to left not framed: raw', '\u06271\u00aa', '\u06271\u00aa'],
+    ['text from right to left with a wrong end: unchanged', '\u06271\u00aa', '\u06271\u00aa'],
     ['an emoji as it is', 'p\u{1f600}', 'p\u{1f600}'],
-    ['nothing left: raw', '\u00ad', '\u00ad'],
+    ['text of which nothing is left: unchanged', '\u00ad', '\u00ad'],
   ])('%s', (_, password, prepared) => {
     expect(saslprep(password)).toBe(prepared)
   })

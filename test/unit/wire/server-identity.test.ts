@@ -35,11 +35,11 @@ describe('a certificate', () => {
     ['127.0.0.1', ['other.example.com'], ['127.0.0.1']],
     ['localhost', ['10.0.0.1'], ['localhost']],
     ['localhost', ['other'], []],
-  ])('of %s with the names %j is taken for %j', (commonName, names, accepted) => {
+  ])('of %s with the names %j is accepted for %j', (commonName, names, accepted) => {
     expect(acceptedFor(commonName, names)).toEqual(accepted)
   })
 
-  test('that has an address as a DNS name is taken for that address', () => {
+  test('that has an address as a DNS name is accepted for that address', () => {
     const peer = { subject: { CN: 'x' }, subjectaltname: 'DNS:127.0.0.1' }
     expect(serverIdentityError('127.0.0.1', peer as never)).toBeUndefined()
   })
@@ -48,11 +48,11 @@ describe('a certificate', () => {
     [String.raw`DNS:"localhost\u0000.evil.example"`, 'localhost'],
     [String.raw`DNS:"a, DNS:localhost"`, 'localhost'],
     [String.raw`DNS:"broken`, 'broken'],
-  ])('with the odd names %s is not taken for %s', (subjectaltname, host) => {
+  ])('with the malformed names %s is not accepted for %s', (subjectaltname, host) => {
     expect(serverIdentityError(host, { subject: { CN: 'x' }, subjectaltname } as never)).toBeInstanceOf(Error)
   })
 
-  test('of another server says whose it is', () => {
+  test('of another server is refused, and the error says for which server it is', () => {
     const peer = { subject: { CN: 'x' }, subjectaltname: 'DNS:a, DNS:b, DNS:c, IP Address:10.0.0.1' }
     expect(serverIdentityError('localhost', peer as never)?.message).toBe(
       'the certificate is for "a", "b", "c" and 1 more, not for "localhost"',

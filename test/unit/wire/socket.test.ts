@@ -58,7 +58,7 @@ async function received(peer: Socket, bytes: number): Promise<Buffer> {
 }
 
 describe('bytes written to a socket', () => {
-  test('arrives whole and in order when the peer reads late and the writer uses its memory again at once', async () => {
+  test('arrive complete and in order if the peer reads late and the writer reuses its memory at once', async () => {
     await using both = await pair()
     const { transport, peer } = both
     const scratch = Buffer.alloc(2048 * KB)

@@ -57,21 +57,24 @@ const command = (tag: string): Buffer[] => [parseComplete, bindComplete, complet
 test.each([
   ['before its rows', GUARD, [...command('RELEASE'), closeComplete], []],
   ['after its rows', RUN_GUARD, [], command('RELEASE')],
-])('a statement whose savepoint ends %s is whole with it, and incomplete before', (_, begin, ofBind, ofRun) => {
-  const request = executeRequest(new RecordingSink(), { begin })
-  const start = [...command('SAVEPOINT'), bindComplete, ...ofBind, row('a')]
-  for (const [end, tag] of [
-    [complete('SELECT 1'), 'SELECT 1'],
-    [portalSuspended, null],
-  ] as const) {
-    const bytes = Buffer.concat([...start, end, ...ofRun, ready('T')])
-    expect(look(bytes, request)).toEqual({ kind: ANSWER.whole, tag, rows: row('a').toString('hex'), status: 'T' })
-    const cut = Array.from(bytes.keys(), (length) => look(bytes.subarray(0, length), request).kind)
-    expect(new Set(cut)).toEqual(new Set([ANSWER.incomplete]))
-  }
-  const unreleased = Buffer.concat([...command('SAVEPOINT'), bindComplete, complete('SELECT 1'), ready('T')])
-  expect(look(unreleased, request).kind).toBe(ANSWER.other)
-})
+])(
+  'an answer to a statement whose savepoint ends %s is complete with that message, and not before',
+  (_, begin, ofBind, ofRun) => {
+    const request = executeRequest(new RecordingSink(), { begin })
+    const start = [...command('SAVEPOINT'), bindComplete, ...ofBind, row('a')]
+    for (const [end, tag] of [
+      [complete('SELECT 1'), 'SELECT 1'],
+      [portalSuspended, null],
+    ] as const) {
+      const bytes = Buffer.concat([...start, end, ...ofRun, ready('T')])
+      expect(look(bytes, request)).toEqual({ kind: ANSWER.whole, tag, rows: row('a').toString('hex'), status: 'T' })
+      const cut = Array.from(bytes.keys(), (length) => look(bytes.subarray(0, length), request).kind)
+      expect(new Set(cut)).toEqual(new Set([ANSWER.incomplete]))
+    }
+    const unreleased = Buffer.concat([...command('SAVEPOINT'), bindComplete, complete('SELECT 1'), ready('T')])
+    expect(look(unreleased, request).kind).toBe(ANSWER.other)
+  },
+)
 
 describe.each(STARTS)('%s', (_what, more, start) => {
   const request = executeRequest(new RecordingSink(), more)
@@ -86,7 +89,7 @@ describe.each(STARTS)('%s', (_what, more, start) => {
     ],
     ['a suspended portal', Buffer.concat([row('a'), portalSuspended]), row('a').toString('hex'), null],
     ['an empty query', emptyQuery, '', ''],
-  ])('with %s is whole with its last byte, and incomplete before', (_end, end, rows, tag) => {
+  ])('with %s is complete with its last byte, and not before', (_end, end, rows, tag) => {
     const bytes = Buffer.concat([...start, bindComplete, end, ready('T')])
     expect(look(bytes, request)).toEqual({ kind: ANSWER.whole, tag, rows, status: 'T' })
     const cut = Array.from(bytes.keys(), (length) => look(bytes.subarray(0, length), request).kind)
@@ -100,13 +103,10 @@ describe.each(STARTS)('%s', (_what, more, start) => {
     ['a notification behind it', Buffer.concat([bindComplete, complete('NOTIFY'), ready(), notification('c', '')])],
     ['a parameter', Buffer.concat([bindComplete, complete('SET'), parameter('a', 'b'), ready()])],
     ['a COPY', Buffer.concat([bindComplete, copyInResponse])],
-    [
-      'a status that is none',
-      Buffer.concat([bindComplete, complete('SELECT 0'), Buffer.from('Z\0\0\0\x05X', 'latin1')]),
-    ],
+    ['an unknown status', Buffer.concat([bindComplete, complete('SELECT 0'), Buffer.from('Z\0\0\0\x05X', 'latin1')])],
     ['a ReadyForQuery too long', Buffer.concat([bindComplete, complete('X'), Buffer.from('Z\0\0\0\x06II', 'latin1')])],
-    ['a length that is none', Buffer.concat([bindComplete, Buffer.from('C\0\0\0\x01', 'latin1'), ready()])],
-  ])('with %s is another', (_end, end) => {
+    ['an impossible length', Buffer.concat([bindComplete, Buffer.from('C\0\0\0\x01', 'latin1'), ready()])],
+  ])('with %s is left to the worker', (_end, end) => {
     expect(look(Buffer.concat([...start, end]), request).kind).toBe(ANSWER.other)
   })
 })
@@ -117,7 +117,7 @@ const piece = fc.constantFrom(
   ...[error('22012', 'x'), copyOutResponse],
 )
 
-test('for any bytes an answer is whole exactly when the exchange has a reply', () => {
+test('for any bytes an answer is complete exactly when the exchange has a reply', () => {
   const likely = fc.tuple(
     fc.array(fc.constantFrom(row('a'), row('b'))),
     fc.constantFrom(complete('SELECT 1'), emptyQuery),
@@ -156,7 +156,7 @@ test('for any bytes an answer is whole exactly when the exchange has a reply', (
   expect(wholeCount).toBeGreaterThan(100)
 })
 
-test('the same of a simple query of one command', () => {
+test('for any bytes an answer to a simple query of one command is complete exactly when the exchange has a reply', () => {
   const command = fc.constantFrom(complete('COMMIT'), complete('SET'), emptyQuery)
   const odd = fc.constantFrom(complete('COMMIT'), rowDescription('a'), row('a'), notice('n'), ready(), portalSuspended)
   const answers = fc.oneof(

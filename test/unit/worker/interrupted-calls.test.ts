@@ -42,7 +42,7 @@ describe('a byte writer', () => {
     globalThis.DataView = DataView
   })
 
-  test('interrupted while it grows has one memory, not two', () => {
+  test('that is interrupted while it grows still writes to one buffer', () => {
     const out = new ByteWriter(16)
     const grow = (): void => {
       globalThis.DataView = endless as never
@@ -59,37 +59,40 @@ describe('a byte writer', () => {
 describe('a reader of the ring', () => {
   const LONG = Buffer.from(Array.from({ length: 9000 }, (_, index) => index % 251))
 
-  test.each(['in every record', 'whenever it has made room'])('interrupted %s gives each message whole', (where) => {
-    const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(MIN_RING_BYTES)))
-    let isTearing = false
-    let tearCount = 0
-    const tear = (at: string): void => {
-      if (!isTearing || at !== where) return
-      isTearing = false
-      tearCount += 1
-      endless()
-    }
-    const writer = new RingWriter(
-      block,
-      () => {},
-      () => {},
-    )
-    const reader = new RingReader(block, () => tear('whenever it has made room'))
-    const taken: [number, Buffer][] = []
-    const handler = {
-      record(_kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void {
-        tear('in every record')
-        taken.push([id, Buffer.from(bytes.subarray(start, end))])
-      },
-    }
-    const messages = [LONG, Buffer.from('short'), LONG.subarray(0, 5000), Buffer.from('last'), LONG.subarray(3)]
-    for (const [id, message] of messages.entries()) writer.write(RECORD.rows, id, message, 0, message.length)
-    for (let turn = 0; taken.length < messages.length && turn < 100; turn++) {
-      isTearing = true
-      while (isTornOff(() => reader.drain(handler))) reader.drain(handler)
-      writer.flush()
-    }
-    expect(taken).toEqual(messages.map((message, id) => [id, Buffer.from(message)]))
-    expect(tearCount).toBeGreaterThan(1)
-  })
+  test.each(['in every record', 'whenever it has made room'])(
+    'that is interrupted %s gives each message complete',
+    (where) => {
+      const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(MIN_RING_BYTES)))
+      let isTearing = false
+      let tearCount = 0
+      const tear = (at: string): void => {
+        if (!isTearing || at !== where) return
+        isTearing = false
+        tearCount += 1
+        endless()
+      }
+      const writer = new RingWriter(
+        block,
+        () => {},
+        () => {},
+      )
+      const reader = new RingReader(block, () => tear('whenever it has made room'))
+      const taken: [number, Buffer][] = []
+      const handler = {
+        record(_kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void {
+          tear('in every record')
+          taken.push([id, Buffer.from(bytes.subarray(start, end))])
+        },
+      }
+      const messages = [LONG, Buffer.from('short'), LONG.subarray(0, 5000), Buffer.from('last'), LONG.subarray(3)]
+      for (const [id, message] of messages.entries()) writer.write(RECORD.rows, id, message, 0, message.length)
+      for (let turn = 0; taken.length < messages.length && turn < 100; turn++) {
+        isTearing = true
+        while (isTornOff(() => reader.drain(handler))) reader.drain(handler)
+        writer.flush()
+      }
+      expect(taken).toEqual(messages.map((message, id) => [id, Buffer.from(message)]))
+      expect(tearCount).toBeGreaterThan(1)
+    },
+  )
 })

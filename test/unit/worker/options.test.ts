@@ -26,12 +26,12 @@ test.each([
   expect(nodeOptions(given)).toBe(passed)
 })
 
-test('hooks are passed on where packages cannot be found without them', () => {
+test('module hooks are passed on if packages cannot be found without them', () => {
   const text = '--require /project/.pnp.cjs --experimental-loader file:///project/.pnp.loader.mjs'
   expect(nodeOptions(`${text} --title=x`, true)).toBe(text)
 })
 
-test('the command line is passed on by the same rule, and the other variables stay', () => {
+test('options of the command line are passed on by the same rule, and other variables stay unchanged', () => {
   const execArgv = ['--import', 'tsx', '--dns-result-order', 'ipv4first', '--title=x', '--input-type=module']
   const { env, execArgv: passed } = workerOptions({ PATH: '/bin', NODE_OPTIONS: '' }, execArgv, false)
   expect(passed).toEqual(['--dns-result-order', 'ipv4first'])

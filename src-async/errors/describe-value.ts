@@ -2,8 +2,7 @@
  * Describes a value for an error message: its kind and a clipped form, never in full. Also the one place that builds the
  * encoders' error "expected X, got Y".
  */
-import { isDate } from './any-realm.ts'
-import { DataError } from '../errors/tree.ts'
+import { DataError } from './tree.ts'
 
 const MOST_CHARACTERS = 40
 
@@ -34,6 +33,21 @@ export function describeValue(value: unknown): string {
   }
 }
 
+/**
+ * Describes a value by its kind alone, for values that may be secret: a password may stand under a wrong name. Numbers
+ * are shown: `a string`, `the number 70000`, `an array of 2 elements`.
+ */
+export function describeKind(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return 'a string'
+    case 'bigint':
+      return 'a bigint'
+    default:
+      return describeValue(value)
+  }
+}
+
 function describeObject(value: object | null): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `an array of ${value.length} element${value.length === 1 ? '' : 's'}`
@@ -42,6 +56,11 @@ function describeObject(value: object | null): string {
   if (prototype === null || prototype === Object.prototype) return 'a plain object'
   const maker: unknown = (prototype as { constructor?: unknown }).constructor
   return typeof maker === 'function' && maker.name !== '' ? `an object of class ${clip(maker.name)}` : 'an object'
+}
+
+/** A Date of this realm or another one. This room cannot import the values, which have the same test. */
+function isDate(value: object): value is Date {
+  return value instanceof Date || Object.prototype.toString.call(value) === '[object Date]'
 }
 
 /** The error of an encoder: `expected an integer for int4, got the string "12a"`. */
