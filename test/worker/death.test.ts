@@ -73,7 +73,7 @@ describe('a worker that does not start', () => {
     expect(run.status).toBe(0)
   })
 
-  test('because it throws while loading is an OperationalError with its words', async () => {
+  test('because it throws while loading is an OperationalError with its message', async () => {
     const fixture = fileURLToPath(new URL('fixtures/broken-worker.cjs', import.meta.url))
     const run = await runScript(
       `import * as db from 'syncpg'
@@ -86,7 +86,7 @@ describe('a worker that does not start', () => {
   })
 })
 
-test('a worker that an endless embedded statement occupies ends a limited call, and the next connection has a new worker', async () => {
+test('a time limit ends a call while an endless embedded statement occupies the worker, and the next connection has a new worker', async () => {
   const run = await runScript(
     `import * as db from 'syncpg'
      const con = db.connect('pglite:', { autocommit: true })

@@ -51,7 +51,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['42\n', ''])
 })
 
-test.concurrent('answers of about the size of their area are complete', async () => {
+test.concurrent('answers of about the size of their buffer are complete', async () => {
   const { stdout, stderr } = await run(
     `for (let round = 0; round < 3; round++)
        for (let length = 16_300; length < 16_420; length++) {
@@ -63,7 +63,7 @@ test.concurrent('answers of about the size of their area are complete', async ()
   expect([stdout, stderr]).toEqual(['right\n', ''])
 })
 
-test.concurrent('answers that are more than a plain result arrive in full: errors, notices, parameters, notifications', async () => {
+test.concurrent('answers with errors, notices, parameters or notifications arrive complete', async () => {
   const { stdout, stderr } = await run(
     `const notices = []
      con.addNoticeListener((notice) => notices.push(notice.message))
@@ -118,7 +118,7 @@ test.concurrent.each(['unix', 'tcp'] as const)(
   },
 )
 
-test.concurrent('two connections in turn, one of them slow, have each its own answers', async () => {
+test.concurrent('two connections in turns, one of them slow, get their own answers', async () => {
   const { stdout, stderr } = await run(
     `const other = db.connect(process.env.DSN, { autocommit: true })
      for (let i = 0; i < 300; i++) {
@@ -150,7 +150,7 @@ test.concurrent.each([
     'after the answer is read',
     'const count = receive(length); wasWritten = count > 0; while (wasWritten); return count',
   ],
-])('a call interrupted %s leaves the session ready, and its statement done once', async (_when, look) => {
+])('a call that is interrupted %s leaves the session ready, and its statement runs once', async (_when, look) => {
   const { stdout, stderr } = await run(
     `con.execute('create temp table t (a int)')
      const pid = con.fetchval('select pg_backend_pid()')
@@ -213,7 +213,7 @@ test.concurrent('a call interrupted in the middle of an answer closes the connec
 test.concurrent.each([
   ['before syncpg is loaded', 'performance.now = () => 7;', ''],
   ['afterwards', '', 'performance.now = () => 7'],
-])('a clock that a test has stopped, from %s, blocks no call', async (_when, before, after) => {
+])('a clock that a test stops blocks no call: %s', async (_when, before, after) => {
   const { stdout, stderr } = await runLineProgram(
     `${after}
      for (let i = 0; i < 50; i++) if (con.fetchval('select %s::int', [i]) !== i) throw new Error('wrong answer')

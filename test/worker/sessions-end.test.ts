@@ -58,7 +58,7 @@ describe('a session that is given up', () => {
     expect([said, stderr]).toEqual([['OperationalError true true', 'true', ''], ''])
   })
 
-  test('with a call interrupted in the middle of an answer leaves the server', async () => {
+  test('after a call that was interrupted in the middle of an answer leaves the server', async () => {
     const { stdout, stderr } = await run(
       `import fs from 'node:fs'
        import { Script } from 'node:vm'
@@ -85,7 +85,7 @@ test('a connection that the program loses without close() is closed, and a warni
   expect(stderr).toMatch(/SyncpgWarning: the program dropped a connection without close\(\)[^]*opened at open /)
 })
 
-test('a connection in use, or held by its cursor only, is not closed', async () => {
+test('a connection that is in use, or to which only its cursor refers, is not closed', async () => {
   const { stdout, stderr } = await run(
     `function open() { return db.connect(named('held')).execute('select generate_series(1, 3)') }
      const cursor = open()
@@ -96,7 +96,7 @@ test('a connection in use, or held by its cursor only, is not closed', async () 
   expect([stdout, stderr]).toEqual(['3 1\n', ''])
 })
 
-test('a connect, or a close, that is interrupted leaves no session behind', async () => {
+test('a connect or a close that is interrupted leaves no session behind', async () => {
   const { stdout, stderr } = await run(
     `import { Script } from 'node:vm'
      globalThis.connect = () => db.connect(named('connecting'))
@@ -150,7 +150,7 @@ describe('when the program ends', () => {
     await expect.poll(() => askServer(sharedServer(), there, [pids]), { timeout: 5000 }).toEqual([])
   })
 
-  test('inside a listener, the statement that runs is cancelled, and nothing of it is kept', async () => {
+  test('inside a listener, the running statement is cancelled and rolled back', async () => {
     await askServer(sharedServer(), 'drop table if exists exit_inside; create table exit_inside (a int)')
     for (let i = 0; i < 3; i++) {
       const { status } = await run(
@@ -165,7 +165,7 @@ describe('when the program ends', () => {
     expect(await askServer(sharedServer(), 'select from exit_inside')).toEqual([])
   })
 
-  test('in the middle of a call that was interrupted, it ends', async () => {
+  test('in the middle of an interrupted call, the session ends', async () => {
     const { stdout, stderr, status } = await run(
       `import { Script } from 'node:vm'
        globalThis.con = db.connect(process.env.DSN, { autocommit: true })
@@ -199,7 +199,7 @@ test.each([
   70_000,
 )
 
-test('a cancel token of a closed connection cancels nothing of the one that has its memory', async () => {
+test('a cancel token of a closed connection does not cancel statements of the connection that reuses its memory', async () => {
   const { stdout, stderr } = await run(
     `const first = db.connect(process.env.DSN)
      const token = first.cancelToken()

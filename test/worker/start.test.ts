@@ -112,7 +112,7 @@ describe('SYNCPG_WORKER names', () => {
     },
   )
 
-  test('a folder, a TypeScript file, nothing', async () => {
+  test('a folder, a TypeScript file or a file that does not exist: connect says what to do', async () => {
     writeFileSync(join(folder, 'worker.ts'), '')
     cpSync(join(root, 'node_modules', 'synckit'), join(folder, 'node_modules', 'synckit'), { recursive: true })
     for (const name of ['@pkgr', '@dual-bundle']) {
@@ -131,7 +131,7 @@ for (const path of [FOLDER, join(FOLDER, 'worker.ts'), join(FOLDER, 'nothing.cjs
     expect(empty).toEqual(WORKS)
   })
 
-  test('several wrong files in several threads at once: each thread has its own error, and a thread without one works', async () => {
+  test('several wrong files in several threads: each thread gets its own error, and a thread without the variable works', async () => {
     const worker = `
 import { parentPort, workerData } from 'node:worker_threads'
 ${PRELUDE}
@@ -238,13 +238,13 @@ describe('Node’s permission model', () => {
     expect(found).toHaveLength(2)
   })
 
-  test('with the package’s folder alone to read: both kinds of database work, without a look at the home directory', async () => {
+  test("with permission to read only the package's folder: both kinds of database work, and the home directory is not read", async () => {
     const found = await run(BOTH, withPermission('--allow-worker', `--allow-fs-read=${join(root, '*')}`))
     expect(found).toEqual([WORKS, WORKS])
   })
 
   test.runIf(isLinux)(
-    'a worker that the kernel’s list cannot show is not taken for dead while it is busy',
+    "a worker that the kernel's list does not show is not reported as dead while it is busy",
     async () => {
       // PGlite blocks the worker's event loop for longer than the worker may be without a heartbeat.
       const source = `
@@ -291,7 +291,7 @@ describe.runIf(isLinux)('a limit of the system', () => {
     return reports(spawnSync('bash', args, { cwd: root, env, encoding: 'utf8', timeout: 30_000, ...who }))
   }
 
-  test('on open files: an error for each file that is lacking, no event that ends the process, and with files closed it works', () => {
+  test('on open files is an error for each missing file, ends no process, and connecting works when files are closed', () => {
     const found = underLimit(
       '-n 64',
       `const open = []
@@ -326,7 +326,7 @@ describe.runIf(isLinux)('a limit of the system', () => {
   const canBeNobody =
     process.getuid?.() === 0 && spawnSync('ls', [join(root, 'dist')], { uid: NOBODY, gid: NOBODY }).status === 0
 
-  test.runIf(canBeNobody)('on threads: an error at once, and with a thread ended it works', () => {
+  test.runIf(canBeNobody)('on threads is an error at once, and connecting works when a thread has ended', () => {
     const [failure, embedded, later] = underLimit(
       '-u 26',
       `const idle = []
@@ -351,7 +351,7 @@ describe.runIf(isLinux)('a limit of the system', () => {
 })
 
 describe('a Worker with little memory', () => {
-  test('has connections', async () => {
+  test('can have connections', async () => {
     const path = join(folder, 'caller.mjs')
     writeFileSync(
       path,

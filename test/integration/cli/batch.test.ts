@@ -77,11 +77,11 @@ describe('exit status', () => {
   })
 })
 
-test('-tA gives the bare value', async () => {
+test('-tA prints nothing but the value', async () => {
   expect(await cli(['-tAc', "select 'bare'"])).toEqual({ status: 0, stdout: 'bare\n', stderr: '' })
 })
 
-test('a connection string is an argument, and other options go with it', async () => {
+test('a connection string may be an argument, together with other options', async () => {
   const { stdout } = await runCli([sharedServer().dsn(), '-tA', '-c', 'select current_database()'])
   expect(stdout).toBe('postgres\n')
 })
@@ -97,14 +97,14 @@ test("an error in a script names the file and the line of the server's position"
   expect(stderr).toBe('syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n')
 })
 
-test('notices go to standard error, placed in their script', async () => {
+test('notices go to standard error, with their line in the script', async () => {
   script("\n do $$ begin raise notice 'heard'; end $$;")
   const { stdout, stderr } = await cli(['-f', 'script.sql'])
   expect([stdout, stderr]).toEqual(['DO\n', 'syncpg:script.sql:2: NOTICE:  heard\n'])
 })
 
 describe('one transaction', () => {
-  test('is undone as a whole by an error, and says so', async () => {
+  test('is rolled back by an error, and the program says so', async () => {
     const database = await freshDatabase()
     script('create table t (a int);\ninsert into t values (1);\nselec;\ninsert into t values (2);\n')
     const { status, stderr } = await cli(['-1', '-f', 'script.sql'], { database })
@@ -122,7 +122,7 @@ describe('one transaction', () => {
     ])
   })
 
-  test('holds for several texts', async () => {
+  test('contains all texts of several -c', async () => {
     const { stdout } = await cli(['-1', '-tA', '-c', 'select txid_current()', '-c', 'select txid_current()'])
     const [first, second] = stdout.split('\n')
     expect(first).toBe(second)
@@ -130,13 +130,13 @@ describe('one transaction', () => {
 })
 
 describe('variables', () => {
-  test('are inserted as text, literal and name, and never inside quotes and comments', () => {
+  test('are inserted as text, as a literal or as a name, and never inside quotes and comments', () => {
     const { stdout, stderr } = printed('variables')
     expect(stderr).toBe('')
     expect(stdout).toBe('?column?,?column?,?column?,?column?,it\'s,array\n2,it\'s,:v,:v,1,"{6,7}"\n')
   })
 
-  test('that hold a semicolon cannot end a quoted statement', () => {
+  test('that contain a semicolon cannot end a quoted statement', () => {
     expect(printed('semicolon')).toEqual({ stdout: "w\n'; drop table x; --\n", stderr: '' })
   })
 })
@@ -161,7 +161,7 @@ describe('COPY', () => {
     expect(stdout).toBe('42\n')
   })
 
-  test('of many rows runs through in pieces, and lines after it are counted', async () => {
+  test('of many rows is sent in pieces, and lines after it are counted', async () => {
     const rows = Array.from({ length: 50_000 }, (_, index) => `${index}\trow number ${index}\n`).join('')
     script(
       `create temp table t (a int, b text);\ncopy t from stdin;\n${rows}\\.\nselect count(*), max(a) from t;\nselec;\n`,
@@ -171,13 +171,13 @@ describe('COPY', () => {
     expect(stderr.split('\n')[0]).toBe('syncpg:script.sql:50005: ERROR:  syntax error at or near "selec"')
   })
 
-  test('that fails leaves the rest of the script in place', () => {
+  test('that fails does not change how the rest of the script is read', () => {
     const { stdout, stderr } = printed('failingCopy')
     expect(stdout).toBe('still\non\n')
     expect(stderr).toContain('invalid input syntax for type integer: "x"')
   })
 
-  test('goes out to a file with \\copy, of a query that has a FROM of its own as well', async () => {
+  test('writes a file with \\copy, also of a query with FROM', async () => {
     const words = [
       "\\copy (select 1, 'x,y') to 'out.csv' csv",
       "\\copy (select 'a to b' from (values (1)) as v (from_it)) TO out.txt",
@@ -188,7 +188,7 @@ describe('COPY', () => {
   })
 })
 
-describe('a connection that is not to be had', () => {
+describe('a connection that cannot be opened', () => {
   test('ends a script at \\c, because the rest is for another database', async () => {
     expect(await cli([], { input: '\\c nosuch\nselect 1;\n' })).toEqual({
       status: 2,
@@ -200,7 +200,7 @@ describe('a connection that is not to be had', () => {
     expect(await cli(['-c', '\\c a=b c', '-c', 'select 1'])).toMatchObject({ status: 2, stdout: '' })
   })
 
-  test('that names no server is told how to name one, if the embedded one is not installed', async () => {
+  test('without a server has a hint how to name one, if the embedded one is not installed', async () => {
     const root = fileURLToPath(new URL('../../..', import.meta.url))
     cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true, filter: (path) => !path.includes('types') })
     mkdirSync(join(folder, 'node_modules'))
@@ -224,7 +224,7 @@ describe('formats for programs', () => {
   const values =
     "select 1 as n, 12345678901234567890.10 as big, 'NaN'::float8 as nan, true as yes, null as no, E'a\"\\n' as t, '{\"k\": 1.0}'::jsonb as j, array[[1,2],[3,null]] as a, array['x,\"y'] as s, 1 as n"
 
-  test('--json keeps digits, nests json and arrays, and loses no column; of nothing it is an empty array', async () => {
+  test('--json keeps digits, nests json and arrays, and loses no column; without rows it is an empty array', async () => {
     const { stdout } = await cli(['--json', '-c', values, '-c', 'select 1 where false'])
     const [rows = '', nothing] = stdout.split(/(?<=\n)/)
     expect(rows).toBe(
@@ -235,7 +235,7 @@ describe('formats for programs', () => {
     expect(nothing).toBe('[]\n')
   })
 
-  test('--json prints a line for each result and nothing else; words go to standard error', async () => {
+  test('--json prints a line for each result and nothing else; messages go to standard error', async () => {
     script(`create temp table t (a int);
 insert into t values (1), (2) returning a;
 copy t from stdin;
@@ -294,33 +294,33 @@ select 1 as one, 2 as two \\; select 'b' as b;
     ])
   })
 
-  test('--markdown is a table whose cells cannot break it', async () => {
+  test('--markdown is a table, and no value can break it', async () => {
     const { stdout } = await cli(['--markdown', '-c', "select 1 as n, E'a|b\\nc' as t"])
     expect(stdout).toBe('| n | t |\n| ---: | --- |\n| 1 | a\\|b<br>c |\n')
   })
 })
 
-describe('as a part of a pipeline', () => {
-  test('ends without a message when its reader goes away', async () => {
+describe('a command in a pipeline of the shell', () => {
+  test('ends without a message when its reader closes the pipe', async () => {
     const { stdout, stderr } = await runShell("$SYNCPG -tAc 'select generate_series(1, 1000000)' | head -n 2", {
       server: sharedServer(),
     })
     expect([stdout, stderr]).toEqual(['1\n2\n', ''])
   })
 
-  test('all output is written before the program ends', async () => {
+  test('writes all output before it ends', async () => {
     const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", {
       server: sharedServer(),
     })
     expect(stdout).toBe('300000\n')
   })
 
-  test('a full disk is an error', async () => {
+  test('reports a full disk as an error', async () => {
     const { stderr, status } = await runShell('$SYNCPG -c "select 1" >/dev/full', { server: sharedServer() })
     expect([stderr, status]).toEqual(['syncpg: error: could not write the results: No space left on device\n', 1])
   })
 
-  test('a statement is run as soon as it has come, not when the input ends', async () => {
+  test('runs a statement as soon as it has arrived, and not when the input ends', async () => {
     // The second statement is written only after the first has answered.
     const command = `coproc P { $SYNCPG -qtA; }; echo 'select 41 + 1;' >&"\${P[1]}"; read -r answer <&"\${P[0]}"; echo "got $answer"; exec {P[1]}>&-`
     const { stdout } = await runShell(command, { server: sharedServer() })
@@ -330,22 +330,25 @@ describe('as a part of a pipeline', () => {
   test.each([
     ['-c', 1],
     ['-f', 3],
-  ])('Ctrl-C ends it with all later actions, and cancels the running statement (%s)', async (option, expected) => {
-    const statement = `select pg_sleep(60) /* ${process.pid} */${option === '-f' ? ';' : ''}`
-    const first = option === '-c' ? ['-c', statement] : ['-f', '-']
-    const words = [...first, '-c', "select 'not reached'"]
-    const { child, ended } = startCli(words, { server: sharedServer(), input: statement })
-    const running = (): Promise<object[]> =>
-      askServer(sharedServer(), 'select 1 from pg_stat_activity where query = $1', [statement])
-    await expect.poll(running, { timeout: 10_000 }).toHaveLength(1)
-    // In its first moments a wait is not armed for Ctrl-C.
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    child.kill('SIGINT')
-    const { status, stdout, stderr } = await ended
-    expect([status, stdout]).toEqual([expected, ''])
-    expect(stderr).toContain('ERROR:  canceling statement due to user request\n')
-    expect(await running()).toHaveLength(0)
-  })
+  ])(
+    'is ended by Ctrl-C with all later actions, and the running statement is cancelled (%s)',
+    async (option, expected) => {
+      const statement = `select pg_sleep(60) /* ${process.pid} */${option === '-f' ? ';' : ''}`
+      const first = option === '-c' ? ['-c', statement] : ['-f', '-']
+      const words = [...first, '-c', "select 'not reached'"]
+      const { child, ended } = startCli(words, { server: sharedServer(), input: statement })
+      const running = (): Promise<object[]> =>
+        askServer(sharedServer(), 'select 1 from pg_stat_activity where query = $1', [statement])
+      await expect.poll(running, { timeout: 10_000 }).toHaveLength(1)
+      // In its first moments a wait is not armed for Ctrl-C.
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      child.kill('SIGINT')
+      const { status, stdout, stderr } = await ended
+      expect([status, stdout]).toEqual([expected, ''])
+      expect(stderr).toContain('ERROR:  canceling statement due to user request\n')
+      expect(await running()).toHaveLength(0)
+    },
+  )
 })
 
 describe('\\bind', () => {
@@ -381,7 +384,7 @@ test('-o writes results to a file', async () => {
   expect(readFileSync(join(folder, 'result.txt'), 'utf8')).toBe('7\n')
 })
 
-test('a rule’s queries give a table each', () => {
+test('each query of a rule prints a table', () => {
   expect(printed('rule')).toEqual({ stdout: 'x\n1\ny\n2\n', stderr: '' })
 })
 

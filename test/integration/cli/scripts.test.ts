@@ -79,14 +79,14 @@ select 6 as a;
 
 describe.skipIf(!isPsqlComparable)('the data of a COPY that is refused', () => {
   test('is skipped, for any reason of the refusal', () => expectSame(REFUSED))
-  test('is passed over on the standard input', async () => {
+  test('is skipped on the standard input', async () => {
     const { ours, theirs } = await compare('', { input: REFUSED })
     // syncpg gives a script on the standard input a name.
     expect({ ...ours, stderr: ours.stderr.replace(/^syncpg:<stdin>:\d+: /gm, '') }).toEqual(theirs)
   })
-  test('is passed over up to the end where nothing ends it', () =>
+  test('is skipped to the end of the input if no line ends it', () =>
     expectSame(`${TABLES}copy missing from stdin;\n1\ndrop table victim;\n`))
-  test('is passed over for each COPY of one text', () =>
+  test('is skipped for each COPY of one text', () =>
     expectSameButLines(`${TABLES}copy missing from stdin \\; copy missing from stdin;
 1
 \\.
@@ -102,13 +102,12 @@ drop table victim;
 \\.
 select 'after' as it;
 `))
-  test('is passed over to its end where it is refused in the middle', () =>
+  test('is skipped to its end if the COPY is refused in the middle', () =>
     expectSameButLines(
       `${TABLES}copy victim from stdin;\nx\ty\n${'1\ta; drop table victim; --\n'.repeat(40_000)}\\.\nselect 'after' as it;\n`,
     ))
-  test('ends nothing that ON_ERROR_STOP does not end', () =>
-    expectSame(REFUSED, { options: ['-v', 'ON_ERROR_STOP=1'] }))
-  test('is not read for a statement without data', () => expectSame(NO_DATA))
+  test('ends a script with ON_ERROR_STOP as in psql', () => expectSame(REFUSED, { options: ['-v', 'ON_ERROR_STOP=1'] }))
+  test('is not expected after a statement without data', () => expectSame(NO_DATA))
   test('for a text of -c is skipped on the standard input', () =>
     expectSame('', {
       options: [
@@ -125,7 +124,7 @@ select 'after' as it;
     }))
 })
 
-test.skipIf(!isPsqlComparable)('the embedded PostgreSQL is as safe from the data of a refused COPY', async () => {
+test.skipIf(!isPsqlComparable)('the embedded PostgreSQL does not run the data of a refused COPY either', async () => {
   const { theirs } = await compare(REFUSED)
   const ours = await runCli(['pglite:', '-f', '-'], { input: REFUSED.replaceAll('script.sql', '<stdin>') })
   const errors = (text: string): string[] =>
@@ -163,9 +162,9 @@ table victim;
 `
 
 describe.skipIf(!isPsqlComparable)('names of commands', () => {
-  test('count with their case but for \\copy, and a line whose command fails is not obeyed further', () =>
+  test('are case-sensitive except \\copy, and the rest of a line is ignored if its command fails', () =>
     expectSameButLines(CAPITALS))
-  test('count so in a text of -c', () =>
+  test('are case-sensitive in a text of -c too', () =>
     expectSame('', {
       options: ['-c', 'create table t (a text)', '-c', '\\COPY t from stdin', '-c', '\\COPY t to stdout'],
       input: 'x\n\\.\n',
@@ -199,7 +198,7 @@ table victim;
 const LOADS = "\\copy t from pstdin\n\\copy t (a) from stdin\nof the file\n\\.\n\\prompt '' answer\n"
 
 describe.skipIf(!isPsqlComparable)('\\copy from pstdin', () => {
-  test('reads what follows in a script that comes by the standard input', async () => {
+  test('reads the lines behind it in a script from the standard input', async () => {
     const { ours, theirs } = await compare('', { input: PSTDIN, files: { 'loads.sql': LOADS } })
     const plain = (text: string): string => text.replace(/^syncpg:(?:<stdin>|loads\.sql):\d+: /gm, '')
     expect({ ...ours, stderr: plain(ours.stderr) }).toEqual({ ...theirs, stderr: plain(theirs.stderr) })
@@ -226,8 +225,8 @@ select null as it;
 `
 
 describe.skipIf(!isPsqlComparable)('variables in backquotes', () => {
-  test('are put in, as words of the shell where they are quoted', () => expectSame(BACKQUOTES))
-  test('are refused as words where they have several lines', async () => {
+  test('are inserted, and quoted for the shell if the variable is in quotes', () => expectSame(BACKQUOTES))
+  test('are refused in quotes if they have several lines', async () => {
     const script = `\\set lines 'a\\nb'\n\\echo \`touch :'lines'\`\n\\if \`echo :'lines'\`\n\\echo yes\n\\endif\n\\echo after\n`
     const { ours, theirs } = await compare(script)
     const refusal = 'error: shell command argument contains a newline or carriage return: "a\nb"\n'
@@ -281,7 +280,7 @@ describe.skipIf(!isPsqlComparable)('the file of \\o', () => {
   test.each([
     ['\\o results.txt', [], `\\o results.txt\n${TIMED}`],
     ['-o results.txt', ['-o', 'results.txt'], TIMED],
-  ])('takes no times (%s)', async (_, options, script) => {
+  ])('gets no times (%s)', async (_, options, script) => {
     const { ours, theirs } = await compare(script, { options: [...options, '-f', 'script.sql'], input: '' })
     expect(ours.files).toEqual(theirs.files)
     for (const { stdout } of [ours, theirs]) expect(stdout).toMatch(/^Timing is on\.\nTime: .*\nYou are connected to/)
@@ -352,8 +351,8 @@ select 'open'
 `
 
 describe.skipIf(!isPsqlComparable)('\\if', () => {
-  test('leaves nothing of a branch that is not taken', () => expectSame(kept('inactive-branch.sql')))
-  test('is obeyed as psql obeys it, in statements, parentheses and bodies', () => expectSameButLines(BRANCHES))
+  test('drops a branch that is not taken', () => expectSame(kept('inactive-branch.sql')))
+  test('works as in psql, in statements, parentheses and bodies of functions', () => expectSameButLines(BRANCHES))
   test('that is wrong is an error', () => expectSame('\\endif\nselect 1;\n', { options: ['-v', 'ON_ERROR_STOP=1'] }))
   test('that is open at the end is an error', () =>
     expectSame('\\if true\nselect 1;\n', { options: ['-v', 'ON_ERROR_STOP=1'] }))
@@ -366,7 +365,7 @@ describe.skipIf(!isPsqlComparable)('\\q', () => {
   }
   test('ends the included file only', () =>
     expectSame(kept('quit-in-include.sql'), { files: { 'guard.inc': kept('guard.inc') } }))
-  test('ends an included file also within \\if, by \\ir, twice', () =>
+  test('ends an included file within \\if, with \\ir, and twice', () =>
     expectSame(
       "\\i quits.sql\nselect 'back' as it;\n\\ir quits.sql\n\\if true\n\\i quits.sql\n\\endif\nselect 'end' as it;\n",
       {
@@ -503,8 +502,8 @@ select sum(a) from t;
 `
 
 describe.skipIf(!isPsqlComparable)('pipes', () => {
-  test('take and give what psql’s do', () => expectSame(PIPES))
-  test('whose program stops reading lose the rest, with a message', () =>
+  test("read and write the same as psql's", () => expectSame(PIPES))
+  test('lose the rest if their program stops reading, with a message', () =>
     expectSame(`\\o | head -n 1
 select generate_series(1, 100000);
 \\o
@@ -591,13 +590,13 @@ select 5
 select 'a'
 `
 
-describe.skipIf(!isPsqlComparable)('habits', () => {
+describe.skipIf(!isPsqlComparable)("habits of psql's users", () => {
   test('the script of habits', () => expectSame(kept('habits.sql')))
   test('words in quotes, programs that fail, paths at home', () =>
     expectSame(WORDS, { home: { 'in-home.sql': "select 'from home' as it;\n" } }))
   test('options of relations, operators and functions by their arguments', () => expectSame(OBJECTS))
   test('rows that rules return', () => expectSame(RULED))
-  test('the line of an error is cut', () => expectSameButLines(LONG_LINES))
+  test('a long line in an error is cut', () => expectSameButLines(LONG_LINES))
   test.each([
     '-S',
     '--single-l',

@@ -167,7 +167,7 @@ test('no database is unpacked among other files, even without a cache', async ()
   expect(readdirSync(directory)).toEqual(['novel.txt'])
 })
 
-describe('a path', () => {
+describe('a path of a data directory', () => {
   test.each<[string, (parent: string) => string, RegExp]>([
     [
       'that is a link to nothing',
@@ -186,7 +186,7 @@ describe('a path', () => {
     ],
     ['that is a file', (parent) => (writeFileSync(join(parent, 'file'), 'x'), 'file'), /it is a file/],
     ['through a file', (parent) => (writeFileSync(join(parent, 'file'), 'x'), 'file/data'), /is a file/],
-  ])('%s is refused, and no file is made', async (_what, make, words) => {
+  ])('%s is refused, and no file is created', async (_what, make, words) => {
     const parent = folder()
     const path = join(parent, make(parent))
     const before = readdirSync(parent)
@@ -198,7 +198,7 @@ describe('a path', () => {
     expect(readdirSync(parent)).toEqual(before)
   })
 
-  test.skipIf(process.platform !== 'linux')('is refused if no directory can be made there', async () => {
+  test.skipIf(process.platform !== 'linux')('is refused if no directory can be created there', async () => {
     for (const { error, message } of await reportsOf('/proc/none/data')) {
       expect(error).toBe('OperationalError')
       expect(message).toContain('a directory of its path is missing and cannot be made')
@@ -217,7 +217,7 @@ describe('a path', () => {
   })
 })
 
-describe.skipIf(!canMount)('a file system', () => {
+describe.skipIf(!canMount)('a file system for a data directory', () => {
   test.each([
     ['with a database', true],
     ['that is empty', false],

@@ -127,7 +127,7 @@ describe.skipIf(!hasNamespaces)('containers that share a volume', () => {
     },
   )
 
-  test('are not both let in where each has the volume under a path of its own', async () => {
+  test('do not both get it if each has the volume under another path', async () => {
     const [volume, mount] = [folder(), folder()]
     const first = await contend(volume, { wrap: IN_CONTAINER })
     const wrap = [...IN_CONTAINER, 'sh', '-c', `mount --bind ${volume} ${mount} && exec "$@"`, 'sh']
@@ -136,7 +136,7 @@ describe.skipIf(!hasNamespaces)('containers that share a volume', () => {
     await first.close()
   })
 
-  test('get a volume whose owner was killed, from inside and from outside', { timeout: 90_000 }, async () => {
+  test('get a volume whose owner was killed, from inside or from outside', { timeout: 90_000 }, async () => {
     const directory = folder()
     const first = await contend(directory, { wrap: IN_CONTAINER, sql: 'create table kept as select 5 as a' })
     await first.kill()
@@ -165,7 +165,7 @@ describe.skipIf(!hasNamespaces)('containers that share a volume', () => {
 })
 
 describe('a data directory', () => {
-  test('stays with an owner that is stopped, or runs without an event loop', async () => {
+  test('stays with an owner that is stopped or blocks its event loop', async () => {
     const directory = folder()
     const owner = await contend(directory)
     owner.process.kill('SIGSTOP')
@@ -175,7 +175,7 @@ describe('a data directory', () => {
     await owner.close()
   })
 
-  test('goes to one of two faces and threads of a process', async () => {
+  test('goes to one of both APIs and one of several threads in a process', async () => {
     const source = `
       import { connect } from 'syncpg/async'
       import * as db from 'syncpg'
@@ -193,7 +193,7 @@ describe('a data directory', () => {
     expect(stdout + stderr).toMatch(/^(?:the data directory ".*" is in use by this process\nHINT: .*\n){3}$/)
   })
 
-  test('is free after a thread that was ended without closing', async () => {
+  test('is free after its thread was terminated without closing', async () => {
     const directory = folder()
     const source = `
       import { Worker } from 'node:worker_threads'
@@ -230,7 +230,7 @@ describe('a data directory', () => {
   })
 
   test(
-    'goes to one thread at a time when many race for the lock that the last one left',
+    'goes to one thread at a time when many race for a lock that its owner left behind',
     { timeout: 90_000 },
     async () => {
       const [directory, scratch] = [folder(), folder()]
@@ -314,7 +314,7 @@ describe('a lock', () => {
     expect(readdirSync(directory).filter((name) => name !== socket)).toEqual([])
   })
 
-  test('is taken over where a process died while it was taking it over', async () => {
+  test('is taken over if a process died while it took the lock over', async () => {
     const { directory, path } = locked({ pid: deadPid() })
     const claim: LockOwner = { token: '0a0a', socket: null, ...whereabouts(directory), pid: deadPid() }
     writeFileSync(`${path}.00ff`, JSON.stringify(claim))
@@ -345,7 +345,7 @@ describe('a lock', () => {
       { pidSpace: 'another', socket, fileSystem: NFS, device: '0' },
       /cannot find out whether that one has ended/,
     ],
-  ])('of %s is left alone, and the error names its file', async (_who, change, words) => {
+  ])('of %s stays, and the error names its file', async (_who, change, words) => {
     const { directory, path } = locked(change)
     const before = readFileSync(path, 'utf8')
     const error = await failureOfAsync(lockDataDirectory(directory))
@@ -358,7 +358,7 @@ describe('a lock', () => {
   })
 
   test.each(['rubbish', '', '{}', 'null', '{"token":"../../x","pid":1,"socket":null}'])(
-    'of the content %j is left alone, and the error names its file',
+    'with the content %j stays, and the error names its file',
     async (content) => {
       const { directory, path } = locked({})
       writeFileSync(path, content)
@@ -381,7 +381,7 @@ describe('a lock', () => {
     living!.close()
   })
 
-  test('is one for a directory and a symbolic link to it, also a relative one', async () => {
+  test('is the same for a directory and a symbolic link to it, also a relative one', async () => {
     const parent = folder()
     const directory = join(parent, 'data')
     mkdirSync(directory)

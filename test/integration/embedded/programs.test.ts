@@ -30,20 +30,20 @@ describe('a COPY with PROGRAM', () => {
     `/* copy */ copy t from -- to stdout\n program 'locale -a | sort'`,
     `copy t from program $$echo 1$$`,
     `do $do$ begin execute 'copy t from ' || 'program ''echo 1'''; end $do$`,
-  ])('is refused, and the connection goes on: %s', async (sql) => {
+  ])('is refused, and the connection stays usable: %s', async (sql) => {
     for (const attempt of [() => session.execute(sql), () => session.fetch(sql)]) {
       expect(await failureOfAsync(attempt())).toMatchObject(REFUSED)
       expect(await count()).toBe(0)
     }
   })
 
-  test('among several statements undoes them all, as any failed statement does', async () => {
+  test('among several statements rolls them all back, as any failed statement does', async () => {
     const sql = `insert into t values (1); copy t from program 'echo 2'; insert into t values (3)`
     expect(await failureOfAsync(session.execute(sql))).toMatchObject(REFUSED)
     expect(await count()).toBe(0)
   })
 
-  test('fails the transaction that it is in, and a savepoint rescues that', async () => {
+  test('makes its transaction fail, and a rollback to a savepoint repairs the transaction', async () => {
     await session.execute(`begin; insert into t values (1); savepoint s`)
     expect(await failureOfAsync(session.execute(`copy t from program 'echo 2'`))).toMatchObject(REFUSED)
     expect(await failureOfAsync(session.execute('select 1'))).toMatchObject({ sqlstate: '25P02' })
@@ -64,7 +64,7 @@ describe('a COPY with PROGRAM', () => {
   })
 })
 
-test('words that only look like it are not refused', async () => {
+test('text that only looks like such a COPY is not refused', async () => {
   await session.execute(`insert into t values ('copy t to program ''cat'''); -- copy t to program 'cat'
     create temp table program (program text); insert into program select a as program from t`)
   expect(await session.fetchval('select program from program')).toBe(`copy t to program 'cat'`)
@@ -74,7 +74,7 @@ test('the list of locales, for which the server calls a program, still exists', 
   expect(await session.fetchval(`select pg_import_system_collations('pg_catalog') >= 0`)).toBe(true)
 })
 
-test('it is refused in the blocking API as well', () => {
+test('COPY with PROGRAM is refused in the blocking API as well', () => {
   using con = db.connect('pglite:', { autocommit: true })
   con.execute('create table t (a text)')
   for (const sql of [`copy t from program 'echo 1'`, `select 1; copy t to program 'cat'; select 2`]) {

@@ -69,14 +69,14 @@ function cacheWith(change: (path: string) => void): string {
   return cache
 }
 
-describe('the image', () => {
+describe('the image of a new database', () => {
   test("is stored by the first start in the user's cache folder, for its user alone, and is small", () => {
     expect(readdirSync(dirname(image))).toEqual([NAME])
     expect(statSync(image).mode & 0o777).toBe(0o600)
     expect(statSync(image).size).toBeLessThan(20_000_000)
   })
 
-  test('is used by the next, which leaves it as it is', async () => {
+  test('is used by the next start, which does not change it', async () => {
     const cache = cacheWith(() => {})
     const before = statSync(join(cache, NAME))
     expect(await answers(cache)).toBe('16MB3')
@@ -90,7 +90,7 @@ describe('the image', () => {
     ['of another format', (path) => writeFileSync(path, `something else ${' '.repeat(1000)}`)],
     ['with a spoilt index', (path) => writeFileSync(path, spoilt(path, 200))],
     ['others may write', (path) => chmodSync(path, 0o666)],
-  ])('that is %s is none', (_what, change) => {
+  ])('that is %s is not used', (_what, change) => {
     expect(ClusterImage.open(image)).not.toBeNull()
     expect(ClusterImage.open(join(cacheWith(change), NAME))).toBeNull()
   })
@@ -102,13 +102,13 @@ describe('the image', () => {
     expect(readdirSync(cache)).toEqual([NAME])
   })
 
-  test('with spoilt contents costs one slow start, in memory', { timeout: 90_000 }, async () => {
+  test('with damaged contents costs one slow start in memory', { timeout: 90_000 }, async () => {
     const cache = cacheWith(spoilContents)
     expect(await answers(cache)).toBe('16MB3')
     expect(existsSync(join(cache, NAME))).toBe(false)
   })
 
-  test('with spoilt contents is found before a folder is made from it', () => {
+  test('with damaged contents is noticed before a folder is created from it', () => {
     const of = (path: string): boolean => {
       const opened = ClusterImage.open(path)!
       onTestFinished(() => opened.close())
@@ -117,7 +117,7 @@ describe('the image', () => {
     expect([of(image), of(join(cacheWith(spoilContents), NAME))]).toEqual([true, false])
   })
 
-  test('is kept nowhere when its folder is named empty', () => {
+  test('is not stored if SYNCPG_CACHE_DIR is empty', () => {
     vi.stubEnv('SYNCPG_CACHE_DIR', '')
     expect(imagePath('1.2.3')).toBeNull()
   })
@@ -159,7 +159,7 @@ describe('a user without a place for the image', () => {
   })
 
   test.skipIf(process.getuid?.() !== 0)(
-    'who has no home directory only waits for initdb',
+    'who has no home directory waits for initdb and gets no error',
     { timeout: 120_000 },
     async () => {
       await expectAnswers(bare, ['54322'])
@@ -178,7 +178,7 @@ describe('a user without a place for the image', () => {
   test.each<[string, (path: string) => void]>([
     ['a folder', (path) => mkdirSync(path)],
     ['a pipe that nobody writes to', (path) => void spawnSync('mkfifo', [path])],
-  ])('with %s in its place opens none', (_what, make) => {
+  ])('with %s in place of the image opens no image', (_what, make) => {
     const path = join(folder(), NAME)
     make(path)
     expect(ClusterImage.open(path)).toBeNull()
@@ -212,7 +212,7 @@ describe('a data directory', () => {
     await again.close()
   })
 
-  test('with something else in it is refused, and left alone', async () => {
+  test('with other files in it is refused and stays unchanged', async () => {
     const directory = folder()
     writeFileSync(join(directory, 'novel.txt'), 'Call me')
     const failure = await answers(dirname(image), `pglite:${directory}`).catch((error: unknown) => error)
@@ -221,7 +221,7 @@ describe('a data directory', () => {
     expect(readdirSync(directory)).toEqual(['novel.txt'])
   })
 
-  test('that was left half laid out is laid out again', async () => {
+  test('that was only partly created is created again', async () => {
     const directory = folder()
     mkdirSync(join(directory, 'base'))
     writeFileSync(join(directory, 'syncpg-unfinished'), '')

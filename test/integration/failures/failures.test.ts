@@ -191,7 +191,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     expect(report.message).toBe(`${atServer} failed: password authentication failed for user "postgres"`)
   })
 
-  test('no password where one is wanted', () => {
+  test('no password for a server that asks for one', () => {
     expect(refusalByServerOrNetwork('no password').message.split('\n')[0]).toContain('password')
   })
 
@@ -206,7 +206,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     )
   })
 
-  test('a socket that is not there', () => {
+  test('a socket that does not exist', () => {
     expect(refusalByServerOrNetwork('no socket').message.split('\n')[0]).toMatch(
       /^connection to server on socket "\/no\/such\/folder\/.s.PGSQL.5432" failed: there is no/,
     )

@@ -70,7 +70,7 @@ function expectWithin(elapsedMs: number, fromMs: number, toMs = fromMs + MARGIN_
   expect(elapsedMs).toBeLessThan(toMs)
 }
 
-describe.concurrent('where cancel requests are lost, a limit ends with its grace and the connection', () => {
+describe.concurrent('if cancel requests are lost, a time limit ends the call after the grace period and closes the connection', () => {
   const timeout = LIMIT_MS
   test.for<[string, Loss, ConnectOptions, (con: Connection) => Promise<unknown>]>([
     ['rows', 'closed', {}, (con) => con.fetch(ENDLESS, [], { timeout })],
@@ -110,7 +110,7 @@ describe.concurrent('where cancel requests are lost, a limit ends with its grace
   })
 })
 
-describe.concurrent('where cancel requests are lost, a call that a signal gives up ends with the grace', () => {
+describe.concurrent('if cancel requests are lost, a signal ends the call after the grace period', () => {
   test.for<[string, Loss, (con: Connection, signal: AbortSignal) => Promise<unknown>]>([
     ['rows', 'closed', (con, signal) => con.fetch(ENDLESS, [], { signal })],
     ['rows, of a cancel connection that hangs', 'hanging', (con, signal) => con.fetch(ENDLESS, [], { signal })],
@@ -138,8 +138,8 @@ describe.concurrent('where cancel requests are lost, a call that a signal gives 
   })
 })
 
-describe.concurrent('where cancel requests are lost', () => {
-  test('a COPY whose output fails ends with the grace, without any limit', async (context) => {
+describe.concurrent('if cancel requests are lost', () => {
+  test('a COPY whose output fails ends after the grace period, without a time limit', async (context) => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('closed')
     const output = (): void => {
@@ -151,14 +151,14 @@ describe.concurrent('where cancel requests are lost', () => {
     expect(con.isClosed).toBe(true)
   })
 
-  test('a statement that completes within the grace keeps its result and the connection', async (context) => {
+  test('a statement that completes within the grace period keeps its result and the connection', async (context) => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('closed')
     expect(await con.fetchval("select 'late' from pg_sleep(1)", [], 0, { timeout: LIMIT_MS })).toBe('late')
     expect(await con.fetchval('select 42')).toBe(42)
   })
 
-  test('a statement that sends too much after its limit loses its rows, and keeps the connection', async (context) => {
+  test('a statement that sends too much after its time limit loses its rows, and keeps the connection', async (context) => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('closed')
     const forty = "select repeat('x', 100000), pg_sleep(0.002), generate_series(1, 400)"
@@ -168,7 +168,7 @@ describe.concurrent('where cancel requests are lost', () => {
     expect(await con.fetchval('select 42')).toBe(42)
   })
 
-  test('a statement that completes while its cancel request hangs costs the next one the connection', async (context) => {
+  test('a statement that completes while its cancel request hangs closes the connection for the next one', async (context) => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('hanging')
     expect(await con.fetchval("select 'late' from pg_sleep(1)", [], 0, { timeout: LIMIT_MS })).toBe('late')
@@ -178,7 +178,7 @@ describe.concurrent('where cancel requests are lost', () => {
     expect(elapsedMs).toBeLessThan(GRACE_MS + MARGIN_MS)
   })
 
-  test('a pool takes back a connection that still runs a statement, within its limit, and serves the next caller', async (context) => {
+  test('a pool takes back a connection that still runs a statement within its time limit, and serves the next caller', async (context) => {
     const proxy = await startProxy(server)
     const dsn = server.dsn({ user: 'u_trust', transport: 'tcp' }).replace(`:${server.port}/`, `:${proxy.port}/`)
     const pool = await createPool(dsn, { sslmode: 'disable', minSize: 1, maxSize: 1, resetTimeout: RESET_MS })
@@ -203,7 +203,7 @@ describe.concurrent('where cancel requests are lost', () => {
 })
 
 describe.concurrent('a network that is silent', () => {
-  test('ends the COMMIT of a call with its limit and the grace, and the outcome is unknown', async (context) => {
+  test('ends the COMMIT of a call after its time limit and the grace period, and the outcome is unknown', async (context) => {
     const { con, proxy } = await meet(context, { commandTimeout: LIMIT_MS })
     const startedMs = { commit: 0 }
     const { error } = await timedFailureOf(
@@ -217,7 +217,7 @@ describe.concurrent('a network that is silent', () => {
     expectWithin(performance.now() - startedMs.commit, LIMIT_MS + GRACE_MS)
   })
 
-  test('ends a COPY whose source gives more and more', async (context) => {
+  test('ends a COPY with an endless source', async (context) => {
     const { con, proxy } = await meet(context)
     await con.execute('create temporary table t (a text)')
     let given = 0
@@ -235,7 +235,7 @@ describe.concurrent('a network that is silent', () => {
     expect(con.isClosed).toBe(true)
   })
 
-  test('keeps close no longer than its own limit', async (context) => {
+  test('delays close no longer than its own time limit', async (context) => {
     const { con, proxy } = await meet(context)
     const running = timedFailureOf(con.fetch(ENDLESS))
     await rowsArrive(proxy)
@@ -246,7 +246,7 @@ describe.concurrent('a network that is silent', () => {
     expect((await running).error).toBeInstanceOf(OperationalError)
   })
 
-  test('keeps connect no longer than its limit', async ({ onTestFinished }) => {
+  test('delays connect no longer than its time limit', async ({ onTestFinished }) => {
     const proxy = await startProxy(server)
     onTestFinished(() => proxy.close())
     proxy.loseNewConnections('hanging')
@@ -257,7 +257,7 @@ describe.concurrent('a network that is silent', () => {
   })
 })
 
-describe.concurrent('a healthy server behind a long line', () => {
+describe.concurrent('a healthy server behind a slow network', () => {
   const slow = { latencyMs: 200 }
   test.for<[string, ConnectOptions, (con: Connection) => Promise<unknown>]>([
     ['rows', {}, (con) => con.fetch(ENDLESS, [], { timeout: 1000 })],
@@ -266,7 +266,7 @@ describe.concurrent('a healthy server behind a long line', () => {
     ['a pipeline', {}, (con) => con.pipeline((p) => p.fetch(ENDLESS), { timeout: 1000 })],
     ['COPY TO', {}, (con) => con.copyFromQuery(ENDLESS, [], { output() {}, timeout: 1000 })],
     ['a batch', {}, (con) => con.executemany('select pg_sleep($1)', [[0], [60]], { timeout: 2500 })],
-  ])('keeps the connection after a limit: %s', async ([, options, call], context) => {
+  ])('keeps the connection after a time limit: %s', async ([, options, call], context) => {
     const { con, proxy } = await meet(context, options)
     proxy.setFaults('both', slow)
     const { error } = await timedFailureOf(call(con))
@@ -347,13 +347,20 @@ describe.concurrent('a blocked call', () => {
       'con.autocommit = false; const trip = con.cursor().stream(process.env.ENDLESS, null, { size: 1e9, timeout: 1000 }); ' +
         'return outcomeOf(() => [...trip])',
     ],
-  ])('whose cancel request is lost ends with the grace and the connection: %s', async ([, body], context) => {
-    const outcome = await runBlocked(context, body, lose)
-    expect(outcome).toMatchObject({ name: 'OperationalError', message: expect.stringMatching(WENT_ON), isClosed: true })
-    expectWithin(outcome.elapsedMs, 1000 + GRACE_MS)
-  })
+  ])(
+    'whose cancel request is lost ends after the grace period and closes the connection: %s',
+    async ([, body], context) => {
+      const outcome = await runBlocked(context, body, lose)
+      expect(outcome).toMatchObject({
+        name: 'OperationalError',
+        message: expect.stringMatching(WENT_ON),
+        isClosed: true,
+      })
+      expectWithin(outcome.elapsedMs, 1000 + GRACE_MS)
+    },
+  )
 
-  test('that is a ping ends with its limit, and the connection at once', async (context) => {
+  test('that is a ping ends with its time limit and closes the connection at once', async (context) => {
     const body = 'for (;;) { const outcome = outcomeOf(() => con.ping({ timeout: 500 })); if (outcome) return outcome }'
     const outcome = await runBlocked(context, body, (proxy) => proxy.setFaults('both', { isBlackHole: true }))
     expect(outcome).toMatchObject({ name: 'OperationalError', isClosed: true })
@@ -363,7 +370,7 @@ describe.concurrent('a blocked call', () => {
     expectWithin(outcome.elapsedMs, 450, 500 + AT_ONCE_MS)
   })
 
-  test('whose notice listener keeps the rows waiting for longer than the grace keeps its connection', async (context) => {
+  test('whose notice listener runs for longer than the grace period keeps its connection', async (context) => {
     const body = `
       con.addNoticeListener(() => nap(${GRACE_MS + 2000}))
       const sql = "do $$ begin raise notice 'wait'; end $$; " + process.env.FLOOD

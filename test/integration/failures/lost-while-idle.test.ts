@@ -26,7 +26,7 @@ const CASES = [
 describe.each(CASES.filter(({ least }) => sharedServer().major >= least))(
   '$sqlstate',
   ({ sqlstate, last, isInTransaction }) => {
-    test.each([0, 5, 300])('on the blocking face, %i ms later', async (pauseMs) => {
+    test.each([0, 5, 300])('in the blocking API, %i ms later', async (pauseMs) => {
       const con = db.connect(dsn())
       con.execute(last)
       if (!isInTransaction) con.commit()
@@ -41,7 +41,7 @@ describe.each(CASES.filter(({ least }) => sharedServer().major >= least))(
       con[Symbol.dispose]()
     })
 
-    test.each([0, 300])('on the async face, %i ms later', async (pauseMs) => {
+    test.each([0, 300])('in the async API, %i ms later', async (pauseMs) => {
       const con = await async.connect(dsn())
       if (isInTransaction) await con.transaction().start()
       await con.execute(last)
@@ -71,7 +71,7 @@ describe('a network that breaks while the connection is idle is 08006', () => {
     }
   }
 
-  test('on the blocking face', () =>
+  test('in the blocking API', () =>
     // The proxy lives in this thread, so the program that blocks is another process.
     behindProxy(async (given, proxy) => {
       const program = `import { setTimeout as pause } from 'node:timers/promises'
@@ -92,7 +92,7 @@ describe('a network that breaks while the connection is idle is 08006', () => {
       expect([stdout, stderr]).toEqual(['ready\ntrue false 08006\nfalse true null\n', ''])
     }))
 
-  test('on the async face', () =>
+  test('in the async API', () =>
     behindProxy(async (given, proxy) => {
       const con = await async.connect(given)
       await con.fetchval('select 1')

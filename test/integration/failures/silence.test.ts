@@ -107,7 +107,7 @@ try {
 }
 `
 
-test.concurrent('a blocked call throws the loss when the network dies after its request', async ({
+test.concurrent('a blocked call throws that the connection was lost when the network fails after its request', async ({
   onTestFinished,
 }) => {
   const proxy = await startProxy(server)

@@ -26,7 +26,7 @@ describe('a batch that is too slow', () => {
   })
   afterEach(() => con.close())
 
-  test('is cancelled and wholly undone, and leaves no transaction', async () => {
+  test('is cancelled and rolled back, and leaves no transaction', async () => {
     const failure: unknown = await con.executemany(INSERT, elements()).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(QueryTimeoutError)
     expect((failure as Error).message).not.toContain('before the statement was sent')
@@ -34,7 +34,7 @@ describe('a batch that is too slow', () => {
     expect(await con.fetchval('select count(*) from t')).toBe(0n)
   })
 
-  test('inside a transaction fails it, and the whole is rolled back', async () => {
+  test('inside a transaction makes it fail, and the whole transaction is rolled back', async () => {
     const work = con.transaction(async () => {
       await con.execute("insert into t values (-2, 'before')")
       await con.executemany(INSERT, elements())
@@ -43,7 +43,7 @@ describe('a batch that is too slow', () => {
     expect([con.isInTransaction, await con.fetchval('select count(*) from t')]).toEqual([false, 0n])
   })
 
-  test('with a source that is too slow for its own limit is undone as well', async () => {
+  test('with a source that is too slow for the time limit is rolled back as well', async () => {
     function* dawdling(): Generator<readonly unknown[]> {
       for (let index = 0; index < 600; index++) yield [index, 'x'.repeat(1000), 0]
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LIMIT_MS)

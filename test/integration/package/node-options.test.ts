@@ -89,7 +89,7 @@ if (process.env.NODE_OPTIONS !== '--title=child --no-such-option') throw new Err
   expect(await run(source, [], {})).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })
 })
 
-test("synckit's own variables for other packages change nothing here", async () => {
+test("synckit's variables for other packages change nothing here", async () => {
   const env = {
     SYNCKIT_EXEC_ARGV: '--no-such-option',
     SYNCKIT_GLOBAL_SHIMS: '1',
@@ -105,7 +105,7 @@ test('a hook runs in the program’s threads alone', async () => {
   expect(readFileSync(hooked, 'utf8')).toBe('hooked in main\n')
 })
 
-test('the limit of memory holds for the worker, where NODE_OPTIONS sets it', async () => {
+test('a limit of memory in NODE_OPTIONS applies to the worker', async () => {
   const worker = fileURLToPath(new URL('../../worker/fixtures/dying-worker.cjs', import.meta.url))
   const source = `import * as db from 'syncpg'
 const con = db.connect(process.env.DSN)

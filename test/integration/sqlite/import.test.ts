@@ -99,7 +99,7 @@ describe.skipIf(sqliteNode === null)('five public schemas', () => {
   }
 
   test.each(['chinook', 'northwind', 'sakila', 'places', 'anki'])(
-    '%s keeps its data, and its queries do what the check says',
+    '%s keeps its data, and its queries behave as check says',
     async (name) => {
       const { status, stdout, stderr, schema, path } = await move(fixture(`${name}.sql`))
       const missing = MISSING[name] ?? []
@@ -187,7 +187,7 @@ describe.skipIf(sqliteNode === null)('types', () => {
     )
   })
 
-  test('the ends of the range, dates that are none, texts that are no UTF-8, names with quotes', async () => {
+  test('keep values at the ends of their ranges, invalid dates, texts that are not UTF-8, and names with quotes', async () => {
     const { schema, stdout } = await move(`
       create table "weird ""name" ("a b" integer primary key, n int, d date, t time, v text, dec decimal(4, 1));
       insert into "weird ""name" values (-9223372036854775808, 9223372036854775807, '2024-02-30', '25:00:00', cast(x'e9' as text), -9223372036854775808);`)
@@ -198,7 +198,7 @@ describe.skipIf(sqliteNode === null)('types', () => {
     expect(stdout).toContain('weird "name.d: DATE holds other values: it became text')
   })
 
-  test('a type is what --type says, and one that does not fit leaves nothing behind', async () => {
+  test('are those of --type, and one that does not fit leaves nothing behind', async () => {
     const sql = "create table t (id integer primary key, at integer, note text); insert into t values (1, 5, 'x')"
     expect(typesOf((await move(sql, '--type=t.at=smallint', '--type', 't.note=varchar(10)')).schema)).toEqual({
       't.id': 'bigint',
@@ -222,7 +222,7 @@ describe.skipIf(sqliteNode === null)('types', () => {
       'create table t (id integer primary key, xmin int)',
       't.xmin: PostgreSQL itself uses this column name in every table',
     ],
-  ])('a value that cannot be moved is an error with its place and advice: %s', async (sql, words) => {
+  ])('a value that cannot be moved is an error with its place and a hint: %s', async (sql, words) => {
     const { status, stderr, schema } = await move(sql)
     expect([status, stderr, hasTables(schema)]).toEqual([2, expect.stringContaining(words), 0])
     expect(stderr.trim().split('\n')).toHaveLength(1)
@@ -237,7 +237,7 @@ describe.skipIf(sqliteNode === null)('types', () => {
 })
 
 describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => {
-  test('sequences go on after the highest number, AUTOINCREMENT’s after those that were deleted', async () => {
+  test('sequences continue after the highest number, and those of AUTOINCREMENT after deleted numbers too', async () => {
     const { schema } = await move(`
       create table a (id integer primary key, v text); insert into a values (41, 'x');
       create table b (id integer primary key autoincrement, v text); insert into b values (9, 'x'); delete from b;
@@ -248,7 +248,7 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
     expect(next).toEqual([42, 10, 1])
   })
 
-  test('defaults, the clock among them', async () => {
+  test('defaults are kept, also those of the current time', async () => {
     const { schema } = await move(`create table t (
       id integer primary key, n integer default (3), s text default "dq", q text default 'it''s', x blob default x'41', z text default null,
       at text default (datetime('now')), stamp datetime default current_timestamp, day date default (date('now')), secs integer default (strftime('%s', 'now')),
@@ -272,7 +272,7 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
     expect([...con.fetchrow(`select a, up, part from ${schema}.t`)!]).toEqual(['y', 'Y', 'one'])
   })
 
-  test('computed columns that PostgreSQL would compute otherwise hold SQLite’s values', async () => {
+  test("computed columns that PostgreSQL would compute differently have SQLite's values", async () => {
     const { schema, stdout, status } = await move(`
       create table person (
         id integer primary key, phone text, score real, same real as (score * 2) stored,
@@ -323,7 +323,7 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
     expect(() => con.execute(`insert into ${schema}.c values (7)`)).toThrow(db.ForeignKeyViolationError)
   })
 
-  test('keys that ignore case, keys with NULL, tables without a key, virtual tables', async () => {
+  test('keys that ignore case, keys with NULL, tables without a key and virtual tables are moved', async () => {
     const { schema, stdout } = await move(`
       create table n (name text collate nocase unique, k text primary key); insert into n values ('a', null), ('b', 'x');
       create table lone (v text);
@@ -344,7 +344,7 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
     expect(con.fetchval(`select count(*)::int from ${schema}.t`)).toBe(1)
   })
 
-  test('names: those in capitals are lower, all with --lower-case, and two that become one are refused', async () => {
+  test('names in capitals become lower case, all names with --lower-case, and two that become equal are refused', async () => {
     const sql = 'create table ITEM (ID integer primary key, itemName text)'
     expect(Object.keys(typesOf((await move(sql)).schema))).toEqual(['item.id', 'item.itemName'])
     expect(Object.keys(typesOf((await move(sql, '--lower-case')).schema))).toEqual(['item.id', 'item.itemname'])
@@ -352,17 +352,17 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
   })
 })
 
-describe.skipIf(sqliteNode === null)('nothing half done', () => {
+describe.skipIf(sqliteNode === null)('an import is complete or changes nothing', () => {
   const sql =
     "create table t (id integer primary key, v text); insert into t values (1, 'a\\\\b' || char(9) || char(10) || char(13) || '\\N')"
 
-  test('a dry run does all of it and takes it back', async () => {
+  test('a dry run does everything and rolls it back', async () => {
     const { schema, status, stdout } = await move(sql, '--dry-run', '--sql')
     expect([status, hasTables(schema)]).toEqual([0, 0])
     expect(stdout).toMatch(/create table "t" \([^]*t {2}1 row\n\nThis was a dry run: all changes were rolled back\.\n$/)
   })
 
-  test('tables that are there are not touched', async () => {
+  test('tables that exist are not changed', async () => {
     const { schema, path } = await move(sql)
     const again = await run(sqliteNode!, [`--schema=${schema}`, path, dsn])
     expect([again.status, again.stderr]).toEqual([
@@ -385,7 +385,7 @@ describe.skipIf(sqliteNode === null)('nothing half done', () => {
     expect(plain(con.fetchval(`select v from ${kept.schema}.t`))).toBe('610062')
   })
 
-  test('many rows, of every kind of character', async () => {
+  test('many rows are moved, with every kind of character', async () => {
     const many = `create table t (id integer primary key, v text, b blob);
       with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
       insert into t select i, 'läßt 🎉 \\ ' || char(9, 10, 13) || i, case when i % 3 then zeroblob(i % 7) end from n`
@@ -396,7 +396,7 @@ describe.skipIf(sqliteNode === null)('nothing half done', () => {
     expect(rows.map((row) => [...row].map(plain))).toEqual(source.map((row) => [row['id'], row['v'], row['b']]))
   }, 60_000)
 
-  test('into the embedded PostgreSQL too', async () => {
+  test('works with the embedded PostgreSQL too', async () => {
     const path = join(folder, 'embedded.db')
     writeSqlite(path, sql)
     const { status, stdout } = await run(sqliteNode!, [path, 'pglite:'])
@@ -419,7 +419,7 @@ describe('refusals', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining('cannot be read: file is not a database')])
   })
 
-  test.skipIf(sqliteNode === null)('a damaged file: nothing was done', async () => {
+  test.skipIf(sqliteNode === null)('a damaged file is an error, and nothing is changed', async () => {
     const path = join(folder, 'damaged.db')
     writeSqlite(path, 'create table t (v text); insert into t values (hex(zeroblob(20000))); create index i on t (v)')
     const bytes = readFileSync(path)

@@ -49,14 +49,14 @@ test('each method of docs/reference has an example', () => {
   expect(methods.length).toBeGreaterThan(400)
 })
 
-test('the list of methods without an example names only such', () => {
+test('the list of methods without an example names no others', () => {
   const stale = Object.keys(WITHOUT_EXAMPLE).filter((excused) => {
     return !methods.some(({ page, name, hasExample }) => !hasExample && [page, name].includes(excused))
   })
   expect(stale).toEqual([])
 })
 
-test('a method without an example is found', () => {
+test('the check finds a method without an example', () => {
   const markdown = '## Thing\n\n### thing.one()\n\n**Example**\n\n```js\n## x()\n```\n\n### `[Symbol.dispose]()`\n'
   expect(methodSections('things', markdown)).toEqual([
     { page: 'things', name: 'things: thing.one()', hasExample: true },
