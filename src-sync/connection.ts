@@ -880,7 +880,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#engine.session.requireNoCallback()
     this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
     // This comes last, so that an interrupted `close()` can be called again.
-    this.#engine.isClosed = true
+    this.#engine.close()
   }
 }
 

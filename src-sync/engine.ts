@@ -9,6 +9,7 @@ import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import { hasOtherEncoding, restoreEncoding } from '../src-async/flows/restore-encoding.ts'
 import type { BlockingOperations, OperationName, ReplyOf } from '../src-async/wire/operations.ts'
 import type { BlockingSession } from '../worker/caller/blocking-session.ts'
+import { atTurnEnd, removeTurnEnd } from '../worker/caller/turn-end.ts'
 import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
 import { type LoggableQuery, QueryLog } from './query-log.ts'
@@ -160,31 +161,37 @@ export class Engine {
     this.#copy = null
   }
 
+  /** Marks the connection as closed. */
+  close(): void {
+    this.isClosed = true
+    removeTurnEnd(this.#turnEnded)
+  }
+
   /**
    * A call can be interrupted: Ctrl-C in a REPL throws its stack away without running a `finally`. A call never lasts
-   * longer than one turn of the event loop, so any state that is still set when a microtask runs was left by an
-   * interrupted call. The microtask resets it.
+   * longer than one turn of the event loop, so any state that is still set at the end of the turn was left by an
+   * interrupted call. It is reset then.
    */
   #watchTurn(): void {
     if (this.#isWatched) return
-    // The flag is set after the microtask is queued: a call interrupted between the two queues it a second time, which
-    // is harmless.
-    queueMicrotask(() => {
-      this.#isWatched = false
-      // The outcome of the interrupted call is unknown.
-      if (this.#isRunning) this.context.statements.noteUnknownOutcome()
-      this.#isRunning = false
-      this.messages = null
-      this.#interruptedCopy ??= this.#copy ?? this.#ifInterrupted
-      this.#copy = null
-      this.#ifInterrupted = null
-      const { context } = this
-      context.deadlineMs = Infinity
-      context.scopes.length = 0
-      context.scopeBegin = null
-      context.sentBegin = null
-    })
+    atTurnEnd(this.#turnEnded)
     this.#isWatched = true
+  }
+
+  readonly #turnEnded = (): void => {
+    this.#isWatched = false
+    // The outcome of the interrupted call is unknown.
+    if (this.#isRunning) this.context.statements.noteUnknownOutcome()
+    this.#isRunning = false
+    this.messages = null
+    this.#interruptedCopy ??= this.#copy ?? this.#ifInterrupted
+    this.#copy = null
+    this.#ifInterrupted = null
+    const { context } = this
+    context.deadlineMs = Infinity
+    context.scopes.length = 0
+    context.scopeBegin = null
+    context.sentBegin = null
   }
 }
 

@@ -94,3 +94,58 @@ test('a session that is lost between two calls of a COPY tells the reason once',
   expect({ ...run, stdout: '' }).toMatchObject({ stderr: '', status: 0 })
   expect(run.stdout).toMatch(told)
 })
+
+test('garbage collection warns of no connection that the server has ended', async () => {
+  const run = await runScript(
+    `import * as db from 'syncpg'
+     const dsn = process.env.DSN
+     const killer = db.connect(dsn, { autocommit: true })
+     const warnings = []
+     process.on('warning', (warning) => warnings.push(warning.message))
+     const lose = (isUsed) => {
+       const con = db.connect(dsn, { autocommit: true })
+       killer.fetchval('select pg_terminate_backend(%s, 5000)', [con.backendPid])
+       while (!con.closed) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+       try { if (isUsed) con.execute('select 1') } catch (error) { if (error.sqlstate !== '57P01') throw error }
+     }
+     const drop = () => void db.connect(dsn, { autocommit: true })
+     for (let i = 0; i < 6; i++) lose(i % 2 === 0)
+     drop()
+     // The connection that was only dropped is the last one, so its warning shows that the others were collected too.
+     while (warnings.length === 0) {
+       await new Promise((resolve) => setTimeout(resolve, 5))
+       globalThis.gc()
+     }
+     for (let i = 0; i < 3; i++) {
+       globalThis.gc()
+       await new Promise((resolve) => setTimeout(resolve, 5))
+     }
+     console.log(warnings.length)
+     killer.close()`,
+    { env: { DSN: sharedServer().dsn({ transport: 'unix' }) }, nodeOptions: ['--expose-gc', '--no-warnings'] },
+  )
+  expect(run).toMatchObject({ stdout: '1\n', stderr: '', status: 0 })
+})
+
+test('a program that never returns to the event loop keeps no connection that it has closed', async () => {
+  const run = await runScript(
+    `import * as db from 'syncpg'
+     const connectOften = () => {
+       for (let i = 0; i < 200; i++) {
+         const con = db.connect(process.env.DSN, { autocommit: true })
+         con.fetchval('select 1')
+         con.close()
+       }
+       globalThis.gc()
+       const { heapUsed, arrayBuffers } = process.memoryUsage()
+       return (heapUsed + arrayBuffers) / 1e6
+     }
+     connectOften()
+     const before = connectOften()
+     const after = connectOften()
+     // Each connection that was kept would be some 20 kB. The memory of a few sessions waits for the next ones.
+     console.log(after - before < 2 ? 'flat' : before + ' to ' + after + ' MB')`,
+    { env: { DSN: sharedServer().dsn({ transport: 'unix' }) }, nodeOptions: ['--expose-gc'] },
+  )
+  expect(run).toMatchObject({ stdout: 'flat\n', stderr: '', status: 0 })
+})

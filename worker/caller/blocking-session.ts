@@ -32,7 +32,7 @@ import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 import { DROPPED } from './pending-reply.ts'
 import { canBeInterrupted, waitInterruptibly } from './interrupt.ts'
-import { type Membership, forgetMembership, watchMembership } from './membership.ts'
+import { type Membership, forgetMembership, noteReceived, watchMembership } from './membership.ts'
 import { SessionCalls } from './session-calls.ts'
 import { SLICE_MS } from './sleeper.ts'
 import { type WorkerHost, workerHost } from './worker-host.ts'
@@ -126,7 +126,7 @@ export class BlockingSession implements BlockingOperations {
    * is closed.
    */
   handOut(): void {
-    this.#membership.isHandedOut = true
+    noteReceived(this.#membership)
   }
 
   get backendPid(): number {

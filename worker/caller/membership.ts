@@ -6,6 +6,7 @@ import type { SessionBlock } from '../channel/layout.ts'
 import { WORD } from '../channel/layout.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
+import { atTurnEnd } from './turn-end.ts'
 
 /** A session's entry in the list. It refers to no object of the program, so it keeps no session alive. */
 export interface Membership {
@@ -14,8 +15,6 @@ export interface Membership {
   readonly block: SessionBlock
   /** The line of the program that opened it; `''` when unknown. */
   readonly openedAt: string
-  /** Whether the program has received the session. */
-  isHandedOut: boolean
   /** Makes the worker look at its sessions. */
   readonly ring: () => void
   readonly isDead: () => boolean
@@ -27,11 +26,16 @@ export interface Membership {
 const EXIT_WAIT_MS = 2000
 
 const open = new Set<Membership>()
+/** Sessions that `connect` has opened and not returned yet. */
+const connecting = new Set<Membership>()
 
 const lost = new FinalizationRegistry<Membership>((membership) => {
   if (!open.delete(membership)) return
+  const hasEnded = Atomics.load(membership.block.words, WORD.isClosed) === 1
   depart(membership)
   membership.retire()
+  // The server has ended it already, so there was nothing to close or to roll back.
+  if (hasEnded) return
   const where = membership.openedAt === '' ? '' : `\n    opened ${membership.openedAt}`
   process.emitWarning(
     `the program dropped a connection without close(): syncpg has closed it, and uncommitted changes are rolled back${where}`,
@@ -44,19 +48,31 @@ export function watchMembership(owner: object, membership: Membership): void {
   endSessionsAtExit()
   open.add(membership)
   lost.register(owner, membership, membership)
-  // Ctrl-C in a REPL can interrupt a call that connects. If the program has not received the session when this
-  // microtask runs, the session is ended.
-  queueMicrotask(() => {
-    if (membership.isHandedOut || !open.has(membership)) return
+  connecting.add(membership)
+  atTurnEnd(endUnreceived)
+}
+
+/** Notes that the program has received the session. */
+export function noteReceived(membership: Membership): void {
+  connecting.delete(membership)
+}
+
+/**
+ * Ends the sessions that the program has not received when the turn ends: Ctrl-C in a REPL can interrupt a call that
+ * connects.
+ */
+function endUnreceived(): void {
+  for (const membership of connecting) {
     forgetMembership(membership)
     depart(membership)
     membership.retire()
-  })
+  }
 }
 
 /** Removes a session that has ended, or is about to. */
 export function forgetMembership(membership: Membership): void {
   open.delete(membership)
+  connecting.delete(membership)
   lost.unregister(membership)
 }
 

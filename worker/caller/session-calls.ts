@@ -23,6 +23,7 @@ import { FastPath } from './fast-path.ts'
 import { type Doorbell, RequestSender } from './request-sender.ts'
 import { type Ended, Sleeper, type WorkerLife } from './sleeper.ts'
 import { Spinner } from './spin.ts'
+import { atTurnEnd, removeTurnEnd } from './turn-end.ts'
 
 /** The kernel takes a write of this size whole if the socket's buffer is empty. The worker sends longer requests. */
 const FLIGHT_MAX_BYTES = 16 * 1024
@@ -249,6 +250,7 @@ export class SessionCalls {
     this.poll()
     this.#isRetired = true
     this.#pending.clear()
+    removeTurnEnd(this.#turnEnded)
   }
 
   /** Cancels the running statement. For callbacks that run during a statement; does nothing when none is running. */
@@ -291,15 +293,17 @@ export class SessionCalls {
     return outcome!.reply
   }
 
-  /** Clears `#isInCallback` in a microtask: an interrupted listener does not run its `finally` and leaves it set. */
+  /** Clears `#isInCallback` at the end of the turn: an interrupted listener does not run its `finally` and leaves it set. */
   #watchCallback(): void {
     if (this.#isWatched) return
-    // The flag is set last: if the stack is thrown away between the two statements, the next event queues a microtask again.
-    queueMicrotask(() => {
-      this.#isWatched = false
-      this.#isInCallback = false
-    })
+    // The flag is set last: if the stack is thrown away between the two statements, the next event asks again.
+    atTurnEnd(this.#turnEnded)
     this.#isWatched = true
+  }
+
+  readonly #turnEnded = (): void => {
+    this.#isWatched = false
+    this.#isInCallback = false
   }
 
   #event(event: SessionEvent): void {

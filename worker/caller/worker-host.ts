@@ -111,7 +111,6 @@ export class WorkerHost {
       shared,
       block: view,
       openedAt,
-      isHandedOut: false,
       ring: () => this.ring(),
       isDead: () => this.isDead,
       retire: () => {
