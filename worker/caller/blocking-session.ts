@@ -247,9 +247,20 @@ export class BlockingSession implements BlockingOperations {
     this.#calls.requireNoCallback()
   }
 
-  /** Delivers the notices and notifications that the worker has received so far. Does not wait. */
+  /**
+   * Delivers the notices and notifications that the worker has received so far. Does not wait for the server. If there are
+   * more than the ring can hold, it waits until the worker has passed them on, piece by piece.
+   */
   poll(): void {
-    this.#calls.poll()
+    const { words } = this.#block
+    const untilMs = now() + POLL_MS
+    while (this.#calls.poll() && now() < untilMs) {
+      Atomics.store(words, WORD.callerSleeps, 1)
+      const seen = Atomics.load(words, WORD.event)
+      const woken = this.#calls.hasRecords ? 'ok' : Atomics.wait(words, WORD.event, seen, PIECE_MS)
+      Atomics.store(words, WORD.callerSleeps, 0)
+      if (woken === 'timed-out') return
+    }
   }
 
   /** Ends the session. If it is interrupted, a second call completes it: no step has an effect twice. */
@@ -285,6 +296,11 @@ export class BlockingSession implements BlockingOperations {
     }
   }
 }
+
+/** The longest time of `poll` while notifications come faster than it delivers them. */
+const POLL_MS = 1000
+/** How long `poll` waits for the next piece. The worker normally needs microseconds. */
+const PIECE_MS = 100
 
 /** The worker ends a wait for notifications itself. The caller waits this much longer, in case the worker hangs. */
 const NOTIFICATION_GRACE_MS = 10_000

@@ -259,11 +259,18 @@ export class SessionCalls {
   }
 
   /**
-   * Delivers the notices and notifications that the worker has received so far. Does not wait. Does nothing inside a listener:
-   * its event leaves the ring only when the listener returns, so the listener would be called for it again and again.
+   * Delivers the notices and notifications that are in the ring. Does not wait. Does nothing inside a listener: its event
+   * leaves the ring only when the listener returns, so the listener would be called for it again and again.
+   * @returns whether the worker has received more, for which there was no room
    */
-  poll(): void {
-    if (this.#pending.id === 0 && !this.#isRetired && !this.#isInCallback) this.#reader.drain(this.#pending)
+  poll(): boolean {
+    if (this.#pending.id !== 0 || this.#isRetired || this.#isInCallback) return false
+    return this.#reader.drain(this.#pending)
+  }
+
+  /** Whether there is something for `poll` to deliver. */
+  get hasRecords(): boolean {
+    return this.#reader.hasRecords
   }
 
   *#giveUp(why: string, details: { interrupted?: true } = {}): Steps<never> {

@@ -75,15 +75,16 @@ export class RingWriter {
   /** Moves queued records into the ring while there is room. The worker calls it when the reader has made some. */
   flush(): void {
     if (this.#queue.length === 0) return
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+    let sentCount = 0
+    for (const next of this.#queue) {
       const { kind, id, bytes } = next
-      const at = this.#push(kind, id, bytes, next.written, bytes.length, false)
-      if (at !== DONE) {
-        next.written = at
-        return
-      }
-      this.#queue.shift()
+      next.written = this.#push(kind, id, bytes, next.written, bytes.length, false)
+      if (next.written !== DONE) break
+      sentCount += 1
     }
+    // All at once: each `shift` would move all records that follow.
+    this.#queue.splice(0, sentCount)
+    if (this.#queue.length > 0) return
     this.#onDrained()
   }
 
@@ -170,6 +171,8 @@ export class RingReader {
    * piece belongs.
    */
   #assembly: Buffer | null = null
+  /** Whether the writer had waited for room when the last records were taken: it has more then. */
+  #hadWaited = false
 
   /** @param onRoom called when the writer waits for room and the reader has made some */
   constructor(block: SessionBlock, onRoom: () => void) {
@@ -180,12 +183,22 @@ export class RingReader {
     this.#onRoom = onRoom
   }
 
-  /** Takes all records out of the ring. When the handler throws, its record counts as taken. */
-  drain(handler: RecordHandler): void {
+  /** Whether a record is in the ring. */
+  get hasRecords(): boolean {
+    return this.#position !== Atomics.load(this.#words, WORD.ringWritten)
+  }
+
+  /**
+   * Takes all records out of the ring. When the handler throws, its record counts as taken.
+   * @returns whether the writer has more, which found no room
+   */
+  drain(handler: RecordHandler): boolean {
     const words = this.#words
+    this.#hadWaited = false
     // An interrupted call took a record and did not publish the new read position: do it now.
     if (this.#position !== Atomics.load(words, WORD.ringRead)) this.#tellWriter()
-    while (this.#position !== Atomics.load(words, WORD.ringWritten)) this.#next(handler)
+    while (this.hasRecords) this.#next(handler)
+    return this.#hadWaited
   }
 
   /**
@@ -237,6 +250,7 @@ export class RingReader {
     const words = this.#words
     Atomics.store(words, WORD.ringRead, this.#position)
     if (Atomics.exchange(words, WORD.roomWanted, 0) === 0) return
+    this.#hadWaited = true
     Atomics.notify(words, WORD.ringRead)
     this.#onRoom()
   }

@@ -93,7 +93,9 @@ export class HostedSession {
     this.#handledId = Atomics.load(block.words, WORD.requestId)
     this.#ring = new RingWriter(
       block,
-      () => this.#session?.pauseReading(),
+      // Between requests reading goes on: otherwise a server whose notifications nobody takes would be blocked in its
+      // write, and keep them for all its sessions.
+      () => this.isBusy && this.#session?.pauseReading(),
       () => this.#session?.resumeReading(),
     )
     this.#sink = new RingRowSink(this.#ring)
@@ -195,6 +197,8 @@ export class HostedSession {
     const { words, request } = this.#block
     const session = this.#session
     this.#sink.requestId = id
+    // The rows of this request would join the queue.
+    if (this.#ring.isQueueing) session?.pauseReading()
     try {
       if (kind === REQUEST.uncertain) this.#recover(id)
       else {

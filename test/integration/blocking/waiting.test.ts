@@ -463,3 +463,22 @@ describe('two-phase commit', () => {
     }
   }, 60_000)
 })
+
+test('an idle listener takes all notifications, however many, and its server process is not blocked', async () => {
+  using listener = db.connect(dsn, { autocommit: true, ringBytes: 4096 })
+  using sender = db.connect(dsn, { autocommit: true })
+  const count = 20_000
+  listener.listen('many')
+  sender.execute("select pg_notify('many', g || repeat(' ', 1000)) from generate_series(1, %s::int) g", [count])
+  // The queue is the server's, so a few notifications may be other tests' ones. These ones take 0.002 of it.
+  const isSent = 'select wait_event from pg_stat_activity where pid = %s and pg_notification_queue_usage() < 0.0005'
+  const event = (): unknown => sender.fetchval(isSent, [listener.backendPid])
+  await expect.poll(event, { timeout: 10_000 }).toBe('ClientRead')
+  const all = listener.poll()
+  // The last ones may still have been in the socket.
+  expect(all.length).toBeGreaterThan(count / 2)
+  for (const late of listener.notifies({ timeout: all.length < count ? 1000 : 0 })) all.push(late)
+  expect(all.findIndex(({ payload }, i) => Number(payload) !== i + 1)).toBe(-1)
+  expect(all).toHaveLength(count)
+  expect(listener.fetchval('select 1')).toBe(1)
+})
