@@ -3,7 +3,11 @@
  * blocks; the proxies are here, one for each of its connections. It prints a line before each call, and another with
  * the outcome.
  */
-import { beforeAll, expect, test } from 'vitest'
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 
 import { type FaultProxy, startProxy } from '../../support/proxy.ts'
 import { runScript } from '../../support/run-script.ts'
@@ -32,6 +36,7 @@ interface Outcome {
 }
 
 const PROGRAM = `
+import { readFileSync } from 'node:fs'
 import * as db from 'syncpg'
 const ROWS = ${ROWS}
 const records = (mark) => Array.from({ length: ROWS }, (_, n) => [mark, n])
@@ -75,7 +80,7 @@ function attempt(work) {
     return String(error?.stack ?? error)
   }
 }
-for (const { mark, dsn, request, commandTimeout } of JSON.parse(process.env.RUNS)) {
+for (const { mark, dsn, request, commandTimeout } of JSON.parse(readFileSync(process.env.PLAN, 'utf8'))) {
   const con = db.connect(dsn, { commandTimeout })
   console.log('READY ' + mark)
   const startedMs = Date.now()
@@ -123,8 +128,12 @@ test(
       commandTimeout: fault.kind === 'black hole' ? 150 : 0,
     }))
     const outcomes: Outcome[] = []
+    // A file, because thousands of runs are too long for the environment.
+    const file = join(tmpdir(), `syncpg-chaos-${process.pid}.json`)
+    writeFileSync(file, JSON.stringify(plan))
+    onTestFinished(() => rmSync(file))
     const run = await runScript(PROGRAM, {
-      env: { RUNS: JSON.stringify(plan) },
+      env: { PLAN: file },
       timeoutMs: 60_000 + runs * 400,
       onLine(line) {
         const [word, rest = ''] = line.split(/ (.*)/s)
