@@ -17,7 +17,6 @@ const LONGEST = [
   'integration/sqlite/import',
   'integration/embedded/directory',
   'integration/cli/scripts',
-  'unit/project/reference',
 ]
 
 function rank({ moduleId }: TestSpecification): number {

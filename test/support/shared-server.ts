@@ -75,9 +75,9 @@ const EMPTY_DATABASE = `
  * @returns its name, for `dsn({ database })`.
  */
 export function databaseOfFile(): string {
-  const { host, port, user, password } = sharedServer()
+  const { socketDirectory: host, port, user } = sharedServer()
   const name = `file_${process.pid}`
-  const client = new Client({ host, port, user, password, database: name })
+  const client = new Client({ host, port, user, database: name })
   beforeAll(async () => {
     await askServer(sharedServer(), `create database ${name}`)
     await client.connect()
@@ -99,8 +99,8 @@ export async function askServer<Row extends object = Record<string, unknown>>(
   parameters: readonly unknown[] = [],
   database: string = server.database,
 ): Promise<Row[]> {
-  const { host, port, user, password } = server
-  const client = new Client({ host, port, user, password, database })
+  // Over the Unix socket, where no password has to be checked.
+  const client = new Client({ host: server.socketDirectory, port: server.port, user: server.user, database })
   await client.connect()
   try {
     const { rows } = await client.query<Row>(sql, [...parameters])

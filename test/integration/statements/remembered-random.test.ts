@@ -13,7 +13,7 @@ import * as blocking from 'syncpg'
 
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 
-const STEPS = Number(process.env['REMEMBERED_STEPS'] ?? 4_000)
+const STEPS = Number(process.env['REMEMBERED_STEPS'] ?? 2_000)
 const SEED = Number(process.env['REMEMBERED_SEED'] ?? Date.now() % 1_000_000)
 /** Steps in one pair of databases. */
 const WALK = 500
