@@ -65,7 +65,7 @@ describe.concurrent('an answer that comes', () => {
     )
     lines = run(`const answers = {}\n${rounds.join('\n')}\nconsole.log(JSON.stringify(answers))`).then(
       ({ stdout, stderr }) => {
-        expect(stderr).toBe('')
+        if (stderr !== '') throw new Error(stderr)
         return JSON.parse(stdout) as Record<string, unknown>
       },
     )
