@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 
-import { askServer, sharedServer } from '../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../support/shared-server.ts'
 import { type Driver, type World, openDriver } from './driver.ts'
 import { batchScenarios } from './scenarios/batches.ts'
 import { builderScenarios } from './scenarios/builders.ts'
@@ -42,7 +42,7 @@ export function parityOverServer(face: World['face'], transport: 'tcp' | 'unix' 
   const world: World = { face, transport, connect: () => openDriver(face, server.dsn({ transport, database })) }
   describe(`${face} over ${transport}`, () => {
     beforeAll(async () => {
-      await askServer(server, `create database ${database}`)
+      await createDatabase(server, database)
       return async () => {
         await askServer(server, `drop database ${database} with (force)`)
       }
