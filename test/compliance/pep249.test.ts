@@ -5,7 +5,7 @@
 import * as db from 'syncpg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { askServer, sharedServer } from '../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../support/shared-server.ts'
 import { STYLES, type Style } from './styles.ts'
 import { failureOf } from '../support/failure-of.ts'
 
@@ -17,7 +17,7 @@ const names = (rows: Iterable<Iterable<unknown>>): unknown[] => [...rows].map((r
 const database = `compliance_${process.pid}`
 let cleaner: db.Connection
 beforeAll(async () => {
-  await askServer(sharedServer(), `create database ${database}`)
+  await createDatabase(sharedServer(), database)
   cleaner = db.connect(sharedServer().dsn({ database, transport: 'unix' }), { autocommit: true })
   cleaner.execute('set client_min_messages to warning')
 })

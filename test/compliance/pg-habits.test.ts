@@ -5,7 +5,7 @@
 import * as syncpg from 'syncpg/async'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type Habit, expectOutcome, gives, noSuchName, refused, runAsyncHabit } from '../support/habits.ts'
-import { askServer, sharedServer } from '../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../support/shared-server.ts'
 
 const database = `pg_habits_${process.pid}`
 const SETUP = `
@@ -285,7 +285,7 @@ describe.each(['server', 'pglite'] as const)("a habit of pg's, on %s", (place) =
   let dsn = 'pglite:'
   beforeAll(async () => {
     if (place === 'server') {
-      await askServer(sharedServer(), `create database ${database}`)
+      await createDatabase(sharedServer(), database)
       dsn = sharedServer().dsn({ database, transport: 'unix' })
     }
     client = await syncpg.connect(dsn)

@@ -2,7 +2,7 @@
 import * as db from 'syncpg'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type Habit, expectOutcome, gives, noSuchName, refused, runHabit } from '../support/habits.ts'
-import { askServer, sharedServer } from '../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../support/shared-server.ts'
 
 const database = `psycopg_habits_${process.pid}`
 const SETUP = `
@@ -399,7 +399,7 @@ describe.each(['server', 'pglite'] as const)("a habit of psycopg's, on %s", (pla
   let dsn = 'pglite:'
   beforeAll(async () => {
     if (place === 'server') {
-      await askServer(sharedServer(), `create database ${database}`)
+      await createDatabase(sharedServer(), database)
       dsn = sharedServer().dsn({ database, transport: 'unix' })
     }
     conn = db.connect(dsn)

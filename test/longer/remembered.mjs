@@ -1,4 +1,4 @@
-// A million random steps, instead of the ten thousand of `npm test`: `npm run test:remembered [-- steps]`. DDL by the
+// A million random steps, instead of the two thousand of `npm test`: `npm run test:remembered [-- steps]`. DDL by the
 // same and by another session between random statements; each outcome is compared with that of a session without a
 // cache. Not part of `npm test`: it takes half an hour or more. A failure names its seed: REMEMBERED_SEED=… repeats it.
 import { spawnSync } from 'node:child_process'

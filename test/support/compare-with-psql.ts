@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
 import { type CliRun, psqlVersion, runCli, runPsql } from './run-cli.ts'
-import { askServer, sharedServer } from './shared-server.ts'
+import { askServer, createDatabase, sharedServer } from './shared-server.ts'
 
 /** Whether psql is installed in the version whose output is compared. Later versions print other titles and columns. */
 export const isPsqlComparable = psqlVersion !== null && psqlVersion[0] === 15 && psqlVersion[1] >= 20
@@ -46,7 +46,7 @@ export function comparedDatabases(): (
   const server = sharedServer()
   beforeAll(async () => {
     if (!isPsqlComparable) return
-    for (const name of Object.values(databases)) await askServer(server, `create database ${name}`)
+    for (const name of Object.values(databases)) await createDatabase(server, name)
   })
   afterAll(async () => {
     for (const name of Object.values(databases)) await askServer(server, `drop database if exists ${name} with (force)`)

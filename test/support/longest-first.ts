@@ -6,18 +6,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take several seconds, the longest first. The order matters, a file that is missing here costs little. */
 const LONGEST = [
-  'worker/explorer',
   'integration/cli/terminal',
-  'worker/sessions-end',
-  'integration/embedded/start',
-  'integration/embedded/lock',
-  'integration/docs/guides',
-  'integration/failures/lost-cancels',
-  'worker/start',
-  'integration/sqlite/import',
-  'integration/embedded/directory',
   'integration/cli/scripts',
-  'unit/project/reference',
+  'worker/sessions-end',
+  'integration/docs/reference-examples',
+  'integration/embedded/lock',
+  'integration/embedded/start',
+  'integration/failures/lost-cancels',
+  'integration/sqlite/import',
+  'worker/start',
+  'integration/docs/guides',
+  'integration/embedded/directory',
+  'worker/explorer',
 ]
 
 function rank({ moduleId }: TestSpecification): number {

@@ -284,6 +284,8 @@ function writeSettings(folder: string, options: ServerOptions): void {
     fsync: 'off',
     synchronous_commit: 'off',
     full_page_writes: 'off',
+    // Its workers would look at each of the tests' databases again and again.
+    autovacuum: 'off',
     wal_level: 'minimal',
     max_wal_senders: '0',
     shared_buffers: '32MB',

@@ -43,12 +43,20 @@ export function serverOfMajor(major: PostgresMajor): Promise<SharedServer> {
  */
 export async function freshDatabase(server: ServerCoordinates = sharedServer()): Promise<string> {
   const name = `test_${process.pid}_${(freshDatabaseCount += 1)}`
-  await askServer(server, `create database ${name}`)
+  await createDatabase(server, name)
   onTestFinished(() => askServer(server, `drop database if exists ${name} with (force)`).then(() => {}))
   return name
 }
 
 let freshDatabaseCount = 0
+
+/**
+ * Creates an empty database. Copying its files takes a fifth of the time of the server's default, which writes each page
+ * to the log too.
+ */
+export async function createDatabase(server: ServerCoordinates, name: string): Promise<void> {
+  await askServer(server, `create database ${name}${server.major >= 15 ? ' strategy file_copy' : ''}`)
+}
 
 /** Ends a server process and waits until it is gone. `pg_terminate_backend` waits by itself from PostgreSQL 14 on. */
 export async function endBackend(server: ServerCoordinates, pid: number): Promise<void> {
@@ -75,11 +83,11 @@ const EMPTY_DATABASE = `
  * @returns its name, for `dsn({ database })`.
  */
 export function databaseOfFile(): string {
-  const { host, port, user, password } = sharedServer()
+  const { socketDirectory: host, port, user } = sharedServer()
   const name = `file_${process.pid}`
-  const client = new Client({ host, port, user, password, database: name })
+  const client = new Client({ host, port, user, database: name })
   beforeAll(async () => {
-    await askServer(sharedServer(), `create database ${name}`)
+    await createDatabase(sharedServer(), name)
     await client.connect()
   })
   beforeEach(async () => {
@@ -99,8 +107,8 @@ export async function askServer<Row extends object = Record<string, unknown>>(
   parameters: readonly unknown[] = [],
   database: string = server.database,
 ): Promise<Row[]> {
-  const { host, port, user, password } = server
-  const client = new Client({ host, port, user, password, database })
+  // Over the Unix socket, where no password has to be checked.
+  const client = new Client({ host: server.socketDirectory, port: server.port, user: server.user, database })
   await client.connect()
   try {
     const { rows } = await client.query<Row>(sql, [...parameters])

@@ -3,7 +3,7 @@ import { connect as connectAsync, type ConnectOptions, type TypeCodecOptions } f
 import * as db from 'syncpg'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 
-import { askServer, serverOfMajor, sharedServer } from '../support/shared-server.ts'
+import { askServer, createDatabase, serverOfMajor, sharedServer } from '../support/shared-server.ts'
 
 export type Maybe<T> = T | Promise<T>
 export type Rows = { readonly [column: string]: unknown }[]
@@ -65,7 +65,7 @@ export function eachFace(name: string, setup: string, tests: (world: World) => v
     }
     beforeAll(async () => {
       const server = await serverOfMajor(major)
-      await askServer(server, `create database ${database}`)
+      await createDatabase(server, database)
       if (setup !== '') await askServer(server, setup, [], database)
     })
     // Each test gets a new connection, because a test may set codecs.

@@ -7,7 +7,7 @@ import * as db from 'syncpg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { PostgresMajor } from '../support/postgres-binaries.ts'
-import { askServer, serverOfMajor } from '../support/shared-server.ts'
+import { askServer, createDatabase, serverOfMajor } from '../support/shared-server.ts'
 import { TYPES_SQL, type TypeRow, VALUE_TABLE } from './value-table.ts'
 
 type Maybe<T> = T | Promise<T>
@@ -59,7 +59,7 @@ export function sixWays(face: 'async' | 'blocking', major: PostgresMajor): void 
   describe(`${face}, PostgreSQL ${major}`, () => {
     beforeAll(async () => {
       const server = await serverOfMajor(major)
-      await askServer(server, `create database ${database}`)
+      await createDatabase(server, database)
       await askServer(server, TYPES_SQL, [], database)
       driver = await openFace(face, server.dsn({ database }))
       await driver.rows("select set_config('timezone', 'UTC', false), set_config('lc_monetary', 'C', false)")

@@ -12,12 +12,12 @@ import {
   createPool,
 } from 'syncpg/async'
 
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const database = `async_transactions_${process.pid}`
 let con: Connection
 beforeAll(async () => {
-  await askServer(sharedServer(), `create database ${database}`)
+  await createDatabase(sharedServer(), database)
   con = await connect(sharedServer().dsn({ database }))
   return async () => {
     await con.close()

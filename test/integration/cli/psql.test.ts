@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import { type CliRun, psqlVersion, runCli, runPsql } from '../../support/run-cli.ts'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const DATABASE = `psql_compared_${process.pid}`
 const ROLE = `psql_role_${process.pid}`
@@ -259,7 +259,7 @@ function partOf({ status, stdout, stderr }: CliRun, index: number): CliRun {
 
 describe.skipIf(!isComparable)('psql prints the same', () => {
   beforeAll(async () => {
-    await askServer(sharedServer(), `create database ${DATABASE}`)
+    await createDatabase(sharedServer(), DATABASE)
     await askServer(sharedServer(), OBJECTS, [], DATABASE)
   })
   afterAll(async () => {

@@ -466,9 +466,15 @@ commit;
 
 describe.skipIf(!isPsqlComparable)('variables that steer', () => {
   test('are set as psql sets them, and never by \\gset', () => expectSame(STEERING))
-  test.each(['1', 'TRUE', 'on', 'Interactive', 'yes', '0'])('ON_ERROR_ROLLBACK may be %s', (value) =>
-    expectSame(`\\set ON_ERROR_ROLLBACK ${value}\n${ROLLED_BACK}`),
-  )
+  test('ON_ERROR_ROLLBACK may be 1, TRUE, on, Interactive, yes, 0', () =>
+    expectSame(
+      ['1', 'TRUE', 'on', 'Interactive', 'yes', '0']
+        .map(
+          (value) =>
+            `\\set ON_ERROR_ROLLBACK ${value}\n${ROLLED_BACK}\\echo :ERROR\ntable kept;\ndrop table if exists kept;\n`,
+        )
+        .join(''),
+    ))
 })
 
 const PIPES = `\\o | cat -n

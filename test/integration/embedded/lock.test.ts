@@ -260,7 +260,7 @@ describe('a data directory', () => {
         break
       }
       process.exit()`
-      const racers = Array.from({ length: 40 }, () => {
+      const racers = Array.from({ length: 16 }, () => {
         const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`))
         return Promise.race([
           once(worker, 'exit'),

@@ -2,7 +2,7 @@
 import * as db from 'syncpg'
 import * as syncpg from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const database = `hints_${process.pid}`
 
@@ -29,7 +29,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
   let blocking: db.Connection
   let async: syncpg.Connection
   beforeAll(async () => {
-    if (place === 'server') await askServer(sharedServer(), `create database ${database}`)
+    if (place === 'server') await createDatabase(sharedServer(), database)
     const dsn = place === 'server' ? sharedServer().dsn({ database, transport: 'unix' }) : 'pglite:'
     blocking = db.connect(dsn, { autocommit: true })
     async = await syncpg.connect(dsn)

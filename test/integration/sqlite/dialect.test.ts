@@ -9,13 +9,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { findDialect } from '../../../src-sync/sqlite-dialect/read-dialect.ts'
 import { DIALECT_RULES } from '../../../src-sync/sqlite-dialect/rules.ts'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 import { failureOf } from '../../support/failure-of.ts'
 
 let dsn: string
 let main: DatabaseSync
 beforeAll(async () => {
-  await askServer(sharedServer(), 'create database sqlite_dialect')
+  await createDatabase(sharedServer(), 'sqlite_dialect')
   dsn = sharedServer().dsn({ transport: 'unix', database: 'sqlite_dialect' })
   main = new DatabaseSync(dsn)
   main.exec(`

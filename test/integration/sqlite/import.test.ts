@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { findDialect } from '../../../src-sync/sqlite-dialect/read-dialect.ts'
 import { statementsOf } from '../../../src-sync/sqlite-dialect/sqlite-text.ts'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 import { readSqlite, sqliteNode, writeSqlite } from '../../support/sqlite-node.ts'
 import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
@@ -23,7 +23,7 @@ let dsn: string
 let con: db.Connection
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'syncpg-import-'))
-  await askServer(sharedServer(), 'create database sqlite_import')
+  await createDatabase(sharedServer(), 'sqlite_import')
   dsn = sharedServer().dsn({ transport: 'unix', database: 'sqlite_import' })
   con = db.connect(dsn, { autocommit: true })
 })

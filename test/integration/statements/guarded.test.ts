@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { type Driver, openDriver } from '../../parity/driver.ts'
-import { askServer, sharedServer, databaseOfFile } from '../../support/shared-server.ts'
+import { askServer, createDatabase, databaseOfFile, sharedServer } from '../../support/shared-server.ts'
 
 const database = databaseOfFile()
 
@@ -30,7 +30,7 @@ describe.each([
   const own = `guarded_${face}_${transport}`
 
   beforeAll(async () => {
-    if (transport !== 'pglite') await askServer(sharedServer(), `create database ${own}`)
+    if (transport !== 'pglite') await createDatabase(sharedServer(), own)
     con = await openDriver(face, transport === 'pglite' ? 'pglite:' : sharedServer().dsn({ transport, database: own }))
     for (const sql of FUNCTIONS) await con.execute(sql)
   })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as db from 'syncpg'
 import { connect } from 'syncpg/async'
 import { type Driver, openDriver } from '../../parity/driver.ts'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const WORLDS = [
   ['async', 'unix'],
@@ -114,7 +114,7 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
   let con: Driver
 
   beforeAll(async () => {
-    if (transport !== 'pglite') await askServer(sharedServer(), `create database ${database}`)
+    if (transport !== 'pglite') await createDatabase(sharedServer(), database)
     con = await openDriver(face, transport === 'pglite' ? 'pglite:' : sharedServer().dsn({ transport, database }))
     for (const sql of SETUP) await con.execute(sql)
   })
@@ -148,7 +148,7 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
 
 describe.each(['async', 'blocking'] as const)('%s', (face) => {
   const database = `new_texts_${process.pid}_${face}_writes`
-  beforeAll(() => askServer(sharedServer(), `create database ${database}`))
+  beforeAll(() => createDatabase(sharedServer(), database))
   afterAll(() => askServer(sharedServer(), `drop database ${database} with (force)`))
 
   // More than 64 savepoints would make the snapshots of all other sessions slower.

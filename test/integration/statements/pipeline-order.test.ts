@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { type Connection, type Pipeline, connect } from 'syncpg/async'
 
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const DATABASE = 'pipeline_order'
 
@@ -15,7 +15,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
   let dba: Connection
 
   beforeAll(async () => {
-    if (transport !== 'pglite') await askServer(sharedServer(), `create database ${DATABASE}_${transport}`)
+    if (transport !== 'pglite') await createDatabase(sharedServer(), `${DATABASE}_${transport}`)
     const dsn =
       transport === 'pglite' ? 'pglite:' : sharedServer().dsn({ transport, database: `${DATABASE}_${transport}` })
     con = await connect(dsn)

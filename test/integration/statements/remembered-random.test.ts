@@ -11,9 +11,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as async_ from 'syncpg/async'
 import * as blocking from 'syncpg'
 
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
-const STEPS = Number(process.env['REMEMBERED_STEPS'] ?? 4_000)
+const STEPS = Number(process.env['REMEMBERED_STEPS'] ?? 2_000)
 const SEED = Number(process.env['REMEMBERED_SEED'] ?? Date.now() % 1_000_000)
 /** Steps in one pair of databases. */
 const WALK = 500
@@ -272,7 +272,7 @@ const LOCK_NOT_AVAILABLE = '55P03'
 
 const databases = [`remembered_${process.pid}_a`, `remembered_${process.pid}_b`] as const
 beforeAll(async () => {
-  for (const name of databases) await askServer(sharedServer(), `create database ${name}`)
+  for (const name of databases) await createDatabase(sharedServer(), name)
 })
 afterAll(async () => {
   for (const name of databases) await askServer(sharedServer(), `drop database if exists ${name} with (force)`)

@@ -1,6 +1,6 @@
 /**
- * Tries all orders of the moves in a scenario, depth first. Each run starts from the beginning and makes one other
- * choice. An actor may go on without limit; a change to another actor uses up one of the scenario's switches. A state
+ * Tries the orders of the moves in a scenario: all of them, depth first, or some at random. Each run starts from the
+ * beginning. An actor may go on without limit; a change to another actor uses up one of the scenario's switches. A state
  * that was seen before with the same budget is not explored again.
  */
 import { setImmediate as turn } from 'node:timers/promises'
@@ -20,6 +20,12 @@ export interface Bounds {
   readonly timeMs: number
 }
 
+/** Chooses one of several moves. @returns its index, or null to end the run here */
+type Choose = (options: readonly MoveOption[], world: World, actor: string) => number | null
+
+/** So many that each fault of faults.ts was found with at least 17 of 20 seeds. */
+const RUNS_FOR_AN_EVENT = 300
+
 /** More steps than in any run that ends. */
 const MOST_STEPS = 600
 
@@ -33,13 +39,40 @@ const NO_CHANCES: Record<Chance, number> = {
   partial: 0,
 }
 
-/** @throws Violation with the steps that lead to it */
+/** Tries all orders. @throws Violation with the steps that lead to it */
 export function explore(scenario: Scenario, bounds: Bounds): Promise<Walk> {
+  return inModel((enter) => walk(scenario, bounds, enter))
+}
+
+/**
+ * Tries some orders, the same ones each time. In each run the optional events and switches are at random steps. The more of
+ * them a scenario has, the more runs are made.
+ * @throws Violation with the steps that lead to it
+ */
+export function sample(scenario: Scenario): Promise<{ readonly runs: number; readonly steps: number }> {
+  return inModel(async (enter) => {
+    const random = randomNumbers(scenario.name)
+    const budget = { ...NO_CHANCES, ...scenario.budget }
+    const events = Object.values(budget).reduce((sum, each) => sum + each, 0)
+    const runs = RUNS_FOR_AN_EVENT * events
+    let steps = 0
+    for (let at = 0; at < runs; at++) {
+      // The run before tells about how many steps there are.
+      const length = at === 0 ? 1 : Math.ceil(steps / at)
+      const moments = Array.from({ length: events }, () => random() * length).sort((a, b) => a - b)
+      steps += await runAnew(scenario, budget, enter, chooseAtRandom(moments, random))
+      if (at % 200 === 199) await turn()
+    }
+    return { runs, steps }
+  })
+}
+
+function inModel<T>(work: (enter: (world: World) => void) => Promise<T>): Promise<T> {
   let world: World
   return withModelOfSleep(
     () => world,
     () =>
-      walk(scenario, bounds, (next) => {
+      work((next) => {
         world = next
       }),
   )
@@ -53,16 +86,53 @@ async function walk(scenario: Scenario, bounds: Bounds, enter: (world: World) =>
   let runs = 0
   let steps = 0
   do {
-    const world = new World(scenario, budget)
-    enter(world)
-    await world.begin()
-    steps += await run(world, choices, seen)
+    steps += await runAnew(scenario, budget, enter, chooseByPath(choices, seen))
     runs += 1
     // The guard of the test process sees by the event loop that it is alive.
     if (runs % 200 === 0) await turn()
     if (Date.now() > untilMs) return { runs, states: seen.size, steps, isComplete: false }
   } while (next(choices))
   return { runs, states: seen.size, steps, isComplete: true }
+}
+
+/** Goes along the choices, and from their end on takes the first option each time, up to a state that was seen before. */
+function chooseByPath(choices: { at: number; count: number }[], seen: Set<string>): Choose {
+  let depth = 0
+  return (options, world, actor) => {
+    const known = choices[depth]
+    depth += 1
+    if (known !== undefined) return known.at
+    const signature = `${actor}|${world.signature()}`
+    if (seen.has(signature)) return null
+    seen.add(signature)
+    choices.push({ at: 0, count: options.length })
+    return 0
+  }
+}
+
+/** From each of the given steps on, the next optional event or switch that can be is taken. Otherwise any other move. */
+function chooseAtRandom(moments: number[], random: () => number): Choose {
+  const pick = (count: number): number => Math.floor(random() * count)
+  return (options, world, actor) => {
+    const isFree = (move: MoveOption): boolean => move.chance === null && !isSwitch(options, move, actor)
+    const free = options.filter(isFree)
+    const events = options.filter((move) => !isFree(move))
+    const isDue = events.length > 0 && (free.length === 0 || moments[0]! <= world.trace.length)
+    if (isDue) moments.shift()
+    const eligible = isDue ? events : free
+    return options.indexOf(eligible[pick(eligible.length)]!)
+  }
+}
+
+/** Random numbers from 0 up to 1 that are the same for the same seed (mulberry32). */
+function randomNumbers(seed: string): () => number {
+  let state = [...seed].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 0)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
 }
 
 /** Sets the choices for the next run: the last choice that has another option takes it. */
@@ -75,9 +145,21 @@ function next(choices: { at: number; count: number }[]): boolean {
   return false
 }
 
-async function run(world: World, choices: { at: number; count: number }[], seen: Set<string>): Promise<number> {
+/** @returns the number of steps */
+async function runAnew(
+  scenario: Scenario,
+  budget: Record<Chance, number>,
+  enter: (world: World) => void,
+  choose: Choose,
+): Promise<number> {
+  const world = new World(scenario, budget)
+  enter(world)
+  await world.begin()
+  return run(world, choose)
+}
+
+async function run(world: World, choose: Choose): Promise<number> {
   let actor = ''
-  let depth = 0
   try {
     for (let step = 0; step < MOST_STEPS; step++) {
       const options = affordable(world, actor)
@@ -87,19 +169,8 @@ async function run(world: World, choices: { at: number; count: number }[], seen:
         world.check()
         return step
       }
-      let chosen = 0
-      if (options.length > 1) {
-        const known = choices[depth]
-        if (known === undefined) {
-          const signature = `${actor}|${world.signature()}`
-          if (seen.has(signature)) return step
-          seen.add(signature)
-          choices.push({ at: 0, count: options.length })
-        } else {
-          chosen = known.at
-        }
-        depth += 1
-      }
+      const chosen = options.length > 1 ? choose(options, world, actor) : 0
+      if (chosen === null) return step
       const move = options[chosen]!
       if (move.chance !== null) world.budget[move.chance] -= 1
       else if (isSwitch(options, move, actor)) world.budget.switch -= 1

@@ -62,7 +62,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the worker reads a socket that it has lent',
     scenario: 'notifications at any time',
-    says: /which it does not own/,
+    says: /which it does not own|while nothing was asked/,
     put: () => replace(Session.prototype, 'lend', () => () => {}),
   },
   {
