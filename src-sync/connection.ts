@@ -406,7 +406,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Loads data in one of COPY's formats into a table: text, CSV or binary.
    * @returns how many rows were loaded.
-   * @throws the source's own error. Then nothing is loaded.
+   * @throws the source's own error. Then nothing is loaded. Small chunks are sent together, some 64 kB at once, so the
+   *   server's error may come after later chunks were read. The source cannot use this connection.
    * @example con.copyToTable('item', { source: Buffer.from('milk,1\nbread,2\n'), columns: ['name', 'price'], format: 'csv' })
    */
   copyToTable(table: string, options: CopyTo): number {
