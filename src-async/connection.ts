@@ -749,7 +749,10 @@ export class Connection {
   }
 
   /**
-   * Closes the connection. Waits at most `timeout` ms for the server, 5000 by default. A second call does nothing.
+   * Closes the connection. The server rolls back an open transaction. Waits until the server has closed its end, which takes
+   * one round trip, and at most `timeout` ms, 5000 by default. Then the client cuts the connection. A second call does
+   * nothing. `terminate` does not wait.
+   * @param options.timeout milliseconds; null or 0 for no limit
    * @example await con.close({ timeout: 1000 })
    */
   async close(options: CloseOptions = {}): Promise<void> {

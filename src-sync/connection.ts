@@ -785,7 +785,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Closes the connection. The server rolls back an open transaction.
+   * Closes the connection. The server rolls back an open transaction. Waits until the server has closed its end, which takes
+   * one round trip, and at most `timeout` ms, 5000 by default. Then the client cuts the connection.
+   * @param options.timeout milliseconds; 1 for hardly any wait, null or 0 for no limit
    * @throws InterfaceError when the connection is closed already. `using` and `[Symbol.dispose]()` do not throw then.
    * @example con.close()
    */
