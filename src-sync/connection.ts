@@ -343,7 +343,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const meaning = meaningOf(this.#engine, isCompiled, { method: 'prepare', meaning: options.values })
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const rows = rowOptions(options, this.#engine.context.rows, 'prepare')
-      const statement = this.#engine.run(flow, this.#limits(options, 'prepare'))
+      const statement = this.#engine.begin(flow, this.#limits(options, 'prepare'))
       return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
     })
   }
@@ -368,7 +368,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const isOneOff = options.prepare === false
       const flow = describeStatement(context, rewritten.text, nulls, { isOneOff, firstPlaces })
       const limits = this.#limits(options, 'describe')
-      const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
+      const { parameterTypes, columns } = this.#engine.begin(flow, { source: { sql: text, rewritten }, ...limits })
       const { registry } = context
       return {
         parameters: parameterTypes.map((oid) => typeInfo(registry, oid)),
@@ -641,7 +641,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   listen(channel: string): void {
     const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
-    call(this.listen, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
+    call(this.listen, () => void this.#engine.begin(runCommand(this.#engine.context, sql())))
   }
 
   /**
@@ -651,7 +651,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   unlisten(channel: string): void {
     const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
-    call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
+    call(this.unlisten, () => void this.#engine.begin(runCommand(this.#engine.context, sql())))
   }
 
   /**
@@ -757,7 +757,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   ping(options: CallOptions = {}): void {
     call(this.ping, () => {
       requireKnown(options, CALL_OPTIONS, 'ping')
-      this.#engine.run(ping(this.#engine.context), this.#limits(options, 'ping'))
+      this.#engine.begin(ping(this.#engine.context), this.#limits(options, 'ping'))
     })
   }
 
@@ -853,6 +853,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   #copying(options: CallOptions & ProgressOption, method: string): CopyCall {
+    this.#engine.requireOpen()
     return { method, timeoutMs: timeLimitOf(options, method), progress: progressReporter(options, method) }
   }
 
