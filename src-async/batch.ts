@@ -146,7 +146,7 @@ async function batchFrom(
     return await run(batch.undo(error))
   } finally {
     bounded.stop()
-    if (!isDrained) await leave(source, bounded)
+    if (!isDrained) await leave(source, bounded.isOver)
   }
 }
 

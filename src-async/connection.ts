@@ -425,7 +425,8 @@ export class Connection {
    * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
    *   be a stream
    * @returns the command tag.
-   * @throws the source's own error. Then nothing is loaded, and the connection stays usable.
+   * @throws the source's own error. Then nothing is loaded, and the connection stays usable. Small chunks that come at once
+   *   are sent together, up to 64 kB, so the server's error may come after later chunks were read.
    * @example await con.copyToTable('item', { source: ['milk,1\n', 'bread,2\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(table: string, options: CopyTo): Promise<string> {
@@ -748,7 +749,10 @@ export class Connection {
   }
 
   /**
-   * Closes the connection. Waits at most `timeout` ms for the server, 5000 by default. A second call does nothing.
+   * Closes the connection. The server rolls back an open transaction. Waits until the server has closed its end, which takes
+   * one round trip, and at most `timeout` ms, 5000 by default. Then the client cuts the connection. A second call does
+   * nothing. `terminate` does not wait.
+   * @param options.timeout milliseconds; null or 0 for no limit
    * @example await con.close({ timeout: 1000 })
    */
   async close(options: CloseOptions = {}): Promise<void> {

@@ -12,6 +12,7 @@ import type { CallOptions } from './call-options.ts'
 import { type Engine, runFlow } from './engine.ts'
 import { describeValue } from './errors/describe-value.ts'
 import { ProgrammingError } from './errors/tree.ts'
+import { ChunkGatherer } from './flows/chunk-gatherer.ts'
 import {
   ChunkSink,
   abandonCopyIn,
@@ -55,7 +56,7 @@ export interface CopyCall extends CallOptions, ProgressOption {
 }
 
 /**
- * Runs `COPY … FROM STDIN`.
+ * Runs `COPY … FROM STDIN`. Small chunks that the source gives at once are sent together.
  * @returns the command tag.
  * @throws the source's own error; then nothing is loaded. The time limit and the signal also end a wait for the source.
  */
@@ -65,27 +66,41 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource, op
   // The source is opened before the COPY starts, so that a missing file changes nothing on the server.
   const chunks = iterate(await openSource(source, options.method))
   const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
+  const gathered = new ChunkGatherer()
+  const watch = new TurnWatch()
   let isOurs = false
   let isDrained = false
+  let isReading = false
+  const send = async (piece: Uint8Array): Promise<void> => {
+    isOurs = false
+    await runFlow(sendCopyIn(context, piece), session)
+    isOurs = true
+    progress?.add(null, piece.length)
+  }
   try {
     await runFlow(startCopyIn(context, sql), session)
     isOurs = true
     for (;;) {
-      const step = await bounded.wait(chunks.next())
+      const next = chunks.next()
+      isReading = true
+      const isAtOnce = !gathered.isEmpty && (await watch.isSettledAtOnce(next))
+      if (!gathered.isEmpty && !isAtOnce) await send(gathered.take())
+      const step = isAtOnce && !bounded.isOver ? await next : await bounded.wait(next)
+      isReading = false
       if (step.done === true) {
         isDrained = true
         break
       }
-      const chunk = step.value
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk, options.method)
+      const chunk = typeof step.value === 'string' ? step.value : requireBytes(step.value, options.method)
+      if (gathered.add(chunk)) continue
+      if (!gathered.isEmpty) await send(gathered.take())
+      if (gathered.add(chunk)) continue
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
       for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
-        isOurs = false
-        const piece = bytes.subarray(start, start + CHUNK_BYTES)
-        await runFlow(sendCopyIn(context, piece), session)
-        isOurs = true
-        progress?.add(null, piece.length)
+        await send(bytes.subarray(start, start + CHUNK_BYTES))
       }
     }
+    if (!gathered.isEmpty) await send(gathered.take())
     progress?.end(null)
     isOurs = false
     return await runFlow(finishCopyIn(context), session)
@@ -94,7 +109,31 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource, op
     throw error
   } finally {
     bounded.stop()
-    if (!isDrained) await leave(chunks, bounded)
+    if (!isDrained) await leave(chunks, bounded.isOver || isReading)
+  }
+}
+
+/** Tells whether a source has a chunk at once, or makes the call wait for later turns of the event loop. */
+class TurnWatch {
+  #answer: ((isAtOnce: boolean) => void) | null = null
+  #isTurnAwaited = false
+
+  /** Whether the promise is settled in this turn of the event loop. */
+  isSettledAtOnce(promise: Promise<unknown>): Promise<boolean> {
+    if (!this.#isTurnAwaited) {
+      this.#isTurnAwaited = true
+      setImmediate(this.#turn)
+    }
+    return new Promise((resolve) => {
+      this.#answer = resolve
+      const settled = (): void => resolve(true)
+      promise.then(settled, settled)
+    })
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnAwaited = false
+    this.#answer?.(false)
   }
 }
 
@@ -146,9 +185,9 @@ async function* eachOf<T>(source: Iterable<T>): AsyncGenerator<T, void, undefine
 /**
  * Closes a source that was not read to its end, so that it can clean up. Does not wait for a source that may be stuck.
  */
-export async function leave(source: AsyncIterator<unknown>, bounded: BoundedWait): Promise<void> {
+export async function leave(source: AsyncIterator<unknown>, isStuck: boolean): Promise<void> {
   const left = source.return?.()
-  if (bounded.isOver) left?.catch(() => {})
+  if (isStuck) left?.catch(() => {})
   else await left
 }
 

@@ -80,7 +80,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     const size = this.#options.prefetch ?? DEFAULT_PREFETCH
     try {
       for (;;) {
-        const rows = (await this.#engine.run(kind.fetch(size, true), this.#limits)) as T[]
+        const rows = (await this.#engine.goOn(kind.fetch(size, true), this.#limits)) as T[]
         yield* rows
         if (rows.length < size && kind.isAtEnd) return
       }
@@ -148,7 +148,7 @@ export class Cursor<T = Row> {
   async fetch(count: number, options: CallOptions = this.#limits): Promise<T[]> {
     requireKnown(options, CALL_OPTIONS, 'Cursor.fetch')
     this.#require('fetch', count)
-    return (await this.#engine.run(this.#kind.fetch(count), options)) as T[]
+    return (await this.#engine.goOn(this.#kind.fetch(count), options)) as T[]
   }
 
   /**
@@ -178,7 +178,7 @@ export class Cursor<T = Row> {
   async forward(count: number, options: CallOptions = this.#limits): Promise<number> {
     requireKnown(options, CALL_OPTIONS, 'Cursor.forward')
     this.#require('forward', count)
-    return this.#engine.run(this.#kind.move(count), options)
+    return this.#engine.goOn(this.#kind.move(count), options)
   }
 
   /**

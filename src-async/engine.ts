@@ -6,7 +6,7 @@
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { QueryCanceledError } from './errors/sqlstates.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
-import { DbError, InterfaceError, OperationalError } from './errors/tree.ts'
+import { DbError, InterfaceError, OperationalError, amend } from './errors/tree.ts'
 import type { Asked, Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { rowsOf } from './flows/query-log.ts'
@@ -54,6 +54,16 @@ export class Engine {
   /** Runs a flow as the only operation on the connection. @throws the flow's errors, with the caller's stack. */
   run<T>(flow: Flow<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     return this.exclusively(() => runFlow(flow, this.session), options)
+  }
+
+  /**
+   * Like `run`, for a call that goes on with a statement that has run, such as a fetch from a cursor. When it is refused, its
+   * error must not say that nothing has run, because a program may catch the errors of both in one place.
+   */
+  async goOn<T>(flow: Flow<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
+    const refusal = this.#refusal()
+    if (refusal !== null) throw refusal
+    return this.run(flow, options)
   }
 
   /**
@@ -143,12 +153,21 @@ export class Engine {
     return this.#isBusy
   }
 
-  /** @throws InterfaceError when the connection is closed or busy. */
+  /**
+   * For a call that has sent nothing yet.
+   * @throws InterfaceError when the connection is busy; an error with `notStarted` when it is closed or lost.
+   */
   requireReady(): void {
-    if (this.isShut) throw new InterfaceError('connection is closed')
-    if (this.session.isClosed) throw this.session.closedError()
+    const refusal = this.#refusal()
+    if (refusal !== null) throw asNotStarted(refusal)
     if (!this.#isBusy) return
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
+  }
+
+  /** The error for a call on a closed connection; null when it is open. */
+  #refusal(): DbError | null {
+    if (this.isShut) return new InterfaceError('connection is closed')
+    return this.session.isClosed ? this.session.closedError() : null
   }
 
   /**
@@ -217,6 +236,9 @@ type Performer = (request: unknown) => Promise<ReplyOf<OperationName>>
 
 /** Runs a flow, without the checks of an engine. Awaits each operation. @throws the flow's errors, with the caller's stack. */
 export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate | null = null): Promise<T> {
+  // A flow of a pipeline is a whole call. If the connection was lost before its first operation, nothing was sent.
+  let isRefused = false
+  let hasSent = false
   try {
     let step = flow.next()
     while (step.done !== true) {
@@ -226,7 +248,10 @@ export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate 
         if (gate === null) reply = await perform(session, asked)
         else {
           const admission = gate.admit(asked)
-          const answer = perform(session, admission === null ? asked : await admission)
+          const admitted = admission === null ? asked : await admission
+          if (session.isClosed) isRefused = true
+          else hasSent = true
+          const answer = perform(session, admitted)
           gate.performed(asked)
           reply = await answer
         }
@@ -238,8 +263,15 @@ export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate 
     }
     return step.value
   } catch (error) {
-    throw onCallersStack(error)
+    throw isRefused && !hasSent ? asNotStarted(error) : onCallersStack(error)
   }
+}
+
+/** A copy of an error that says that its call has sent nothing. Other calls may fail with the same error object. */
+function asNotStarted(error: unknown): unknown {
+  const again = onCallersStack(error)
+  if (again instanceof DbError) amend(again, { notStarted: true })
+  return again
 }
 
 /** The cast is safe, because the flow's `ask` has checked that the request's type fits the operation. */

@@ -86,7 +86,7 @@ async function loadAwaited(
     throw error
   } finally {
     bounded.stop()
-    if (!isDrained) await leave(source, bounded)
+    if (!isDrained) await leave(source, bounded.isOver)
   }
 }
 

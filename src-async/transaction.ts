@@ -209,7 +209,7 @@ async function transactOnce<T>(site: TransactionSite, options: TransactionOption
       `transaction: the function left ${leftOpen}: nothing is committed, the connection is closed`,
     )
   }
-  await engine.run(commitScope(context, scope))
+  await engine.goOn(commitScope(context, scope))
   return result
 }
 

@@ -343,7 +343,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const meaning = meaningOf(this.#engine, isCompiled, { method: 'prepare', meaning: options.values })
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const rows = rowOptions(options, this.#engine.context.rows, 'prepare')
-      const statement = this.#engine.run(flow, this.#limits(options, 'prepare'))
+      const statement = this.#engine.begin(flow, this.#limits(options, 'prepare'))
       return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
     })
   }
@@ -368,7 +368,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const isOneOff = options.prepare === false
       const flow = describeStatement(context, rewritten.text, nulls, { isOneOff, firstPlaces })
       const limits = this.#limits(options, 'describe')
-      const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
+      const { parameterTypes, columns } = this.#engine.begin(flow, { source: { sql: text, rewritten }, ...limits })
       const { registry } = context
       return {
         parameters: parameterTypes.map((oid) => typeInfo(registry, oid)),
@@ -406,7 +406,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Loads data in one of COPY's formats into a table: text, CSV or binary.
    * @returns how many rows were loaded.
-   * @throws the source's own error. Then nothing is loaded.
+   * @throws the source's own error. Then nothing is loaded. Small chunks are sent together, some 64 kB at once, so the
+   *   server's error may come after later chunks were read. The source cannot use this connection.
    * @example con.copyToTable('item', { source: Buffer.from('milk,1\nbread,2\n'), columns: ['name', 'price'], format: 'csv' })
    */
   copyToTable(table: string, options: CopyTo): number {
@@ -640,7 +641,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   listen(channel: string): void {
     const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
-    call(this.listen, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
+    call(this.listen, () => void this.#engine.begin(runCommand(this.#engine.context, sql())))
   }
 
   /**
@@ -650,7 +651,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   unlisten(channel: string): void {
     const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
-    call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
+    call(this.unlisten, () => void this.#engine.begin(runCommand(this.#engine.context, sql())))
   }
 
   /**
@@ -756,7 +757,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   ping(options: CallOptions = {}): void {
     call(this.ping, () => {
       requireKnown(options, CALL_OPTIONS, 'ping')
-      this.#engine.run(ping(this.#engine.context), this.#limits(options, 'ping'))
+      this.#engine.begin(ping(this.#engine.context), this.#limits(options, 'ping'))
     })
   }
 
@@ -784,7 +785,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Closes the connection. The server rolls back an open transaction.
+   * Closes the connection. The server rolls back an open transaction. Waits until the server has closed its end, which takes
+   * one round trip, and at most `timeout` ms, 5000 by default. Then the client cuts the connection.
+   * @param options.timeout milliseconds; 1 for hardly any wait, null or 0 for no limit
    * @throws InterfaceError when the connection is closed already. `using` and `[Symbol.dispose]()` do not throw then.
    * @example con.close()
    */
@@ -850,6 +853,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   #copying(options: CallOptions & ProgressOption, method: string): CopyCall {
+    this.#engine.requireOpen()
     return { method, timeoutMs: timeLimitOf(options, method), progress: progressReporter(options, method) }
   }
 

@@ -51,7 +51,8 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   /**
-   * Sends bytes or text in the format of the COPY.
+   * Sends bytes or text in the format of the COPY. Small chunks are sent together, some 64 kB at once, so the server's error
+   * about one of them may come at a later call or at the end. The chunk may be overwritten after the call.
    * @example
    *   cur.copy('copy item (name, price) from stdin', (copy) => copy.write('milk\t1\nbread\t2\n'))
    *   console.log(cur.rowcount) // 2
@@ -106,7 +107,7 @@ export class CopyStream implements Iterable<Buffer> {
    *   })
    */
   read(): Buffer | null {
-    return this.#reading('read').read()
+    return next(this.#reading('read'))
   }
 
   /**
@@ -133,7 +134,7 @@ export class CopyStream implements Iterable<Buffer> {
       this.#format === 'text'
         ? new LineCutter(this.#textDecoder(), this.#requireColumns('rows').length)
         : new TupleCutter(this.#decoder())
-    for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) yield* cutter.rows(chunk)
+    for (let chunk = next(copy); chunk !== null; chunk = next(copy)) yield* cutter.rows(chunk)
     cutter.end()
   }
 
@@ -220,6 +221,13 @@ export class CopyStream implements Iterable<Buffer> {
   #requireOpen(): void {
     if (this.#isOver) throw new InterfaceError('copy: the COPY is over')
   }
+}
+
+/** The next bytes. At the end of the data the function may use the connection again. */
+function next(copy: CopyOut): Buffer | null {
+  const chunk = copy.read()
+  if (chunk === null) copy.abandon()
+  return chunk
 }
 
 /** Runs a COPY with `fn`. @returns the result of `fn` and the command tag. */

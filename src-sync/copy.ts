@@ -7,6 +7,7 @@ import { fileError } from '../src-async/errors/file-error.ts'
 import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { ChunkGatherer } from '../src-async/flows/chunk-gatherer.ts'
 import {
   ChunkSink,
   abandonCopyIn,
@@ -34,10 +35,18 @@ export type CopySource = string | URL | number | Uint8Array | Iterable<CopyChunk
 export type CopyOutput = string | URL | number | ((chunk: Buffer) => void)
 
 const CHUNK_BYTES = 256 * 1024
+/**
+ * A gathered chunk waits at most this long when the next one comes. So a slow source learns of the server's error, and of
+ * the time limit, soon.
+ */
+const GATHER_MS = 20
 
 /** An open `COPY … FROM STDIN`. */
 export class CopyIn {
   readonly #engine: Engine
+  readonly #gathered = new ChunkGatherer()
+  /** When the first of the gathered chunks came. */
+  #gatheredSinceMs = 0
   #isOpen = true
 
   constructor(engine: Engine, sql: string, options: RunOptions = {}) {
@@ -47,18 +56,45 @@ export class CopyIn {
     engine.holdForCopy(ifInterrupted)
   }
 
-  /** @param argument the argument that gave the chunk, for messages */
+  /**
+   * Takes a chunk. A small one is sent together with later ones, when they are some 64 kB, or when the first of them is
+   * old. So the server's error about a chunk may come at a later one, or at the end.
+   * @param argument the argument that gave the chunk, for messages
+   */
   write(chunk: CopyChunk, argument: string, progress: ProgressReporter | null = null): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk, argument)
-    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
-      const piece = bytes.subarray(start, start + CHUNK_BYTES)
-      this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, piece)))
-      progress?.add(null, piece.length)
+    const data = typeof chunk === 'string' ? chunk : requireBytes(chunk, argument)
+    const gathered = this.#gathered
+    const wasEmpty = gathered.isEmpty
+    if (gathered.add(data)) {
+      const nowMs = performance.now()
+      if (wasEmpty) this.#gatheredSinceMs = nowMs
+      else if (nowMs - this.#gatheredSinceMs > GATHER_MS) this.flush(progress)
+      return
     }
+    this.flush(progress)
+    if (gathered.add(data)) {
+      this.#gatheredSinceMs = performance.now()
+      return
+    }
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      this.#send(bytes.subarray(start, start + CHUNK_BYTES), progress)
+    }
+  }
+
+  /** Sends the chunks that were gathered. */
+  flush(progress: ProgressReporter | null = null): void {
+    if (!this.#gathered.isEmpty) this.#send(this.#gathered.take(), progress)
+  }
+
+  #send(piece: Uint8Array, progress: ProgressReporter | null): void {
+    this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, piece)))
+    progress?.add(null, piece.length)
   }
 
   /** Finishes the COPY. @returns the command tag. */
   finish(): string {
+    this.flush()
     this.#release()
     return this.#engine.step(finishCopyIn(this.#engine.context))
   }
@@ -100,25 +136,27 @@ export class CopyOut {
     engine.holdForCopy(ifInterrupted)
   }
 
-  /** Returns the next bytes; null at the end. */
+  /**
+   * Returns the next bytes; null at the end. Does not release the connection, not even with the last bytes: otherwise
+   * code that uses it beside the COPY would be refused for large data only. `abandon` releases it.
+   */
   read(): Buffer | null {
     while (this.tag === null) {
       const sink = new ChunkSink()
       this.#step(() => {
         this.tag = this.#engine.step(readCopyOut(this.#engine.context, sink))
       })
-      if (this.tag !== null) this.#release()
       const [first] = sink.chunks
       if (first !== undefined) return sink.chunks.length === 1 ? first : Buffer.concat(sink.chunks)
     }
     return null
   }
 
-  /** Stops reading. The session is ready for the next call afterwards. */
+  /** Ends the COPY, and stops reading if there is more. The session is ready for the next call afterwards. */
   abandon(): void {
     if (!this.#isOpen) return
     this.#release()
-    if (!this.#engine.session.isClosed) this.#engine.step(abandonCopyOut())
+    if (this.tag === null && !this.#engine.session.isClosed) this.#engine.step(abandonCopyOut())
   }
 
   #step(body: () => void): void {
@@ -151,6 +189,7 @@ export function copyIn(engine: Engine, sql: string, source: CopySource, options:
     try {
       const argument = `${options.method}: source`
       for (const chunk of chunks) copy.write(chunk, argument, options.progress)
+      copy.flush(options.progress)
       options.progress?.end(null)
     } catch (error) {
       copy.abandon(error)

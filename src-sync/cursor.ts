@@ -368,7 +368,7 @@ export class Cursor<T = Row> {
    */
   scroll(value: number, mode: ScrollMode = 'relative'): void {
     this.#guard(this.scroll, undefined, () => {
-      this.#clear()
+      this.#clearToGoOn()
       if (mode !== 'relative' && mode !== 'absolute') {
         throw new ProgrammingError(`scroll: expected 'relative' or 'absolute', got ${describeValue(mode)}`)
       }
@@ -389,7 +389,7 @@ export class Cursor<T = Row> {
    */
   nextset(): true | null {
     return this.#guard(this.nextset, null, () => {
-      this.#clear()
+      this.#clearToGoOn()
       if (!this.#body.hasExecuted) throw new ProgrammingError('nextset: execute a query first')
       return this.#body.nextset()
     })
@@ -403,7 +403,7 @@ export class Cursor<T = Row> {
    */
   *results(): Generator<Cursor<T>, void, undefined> {
     do {
-      this.#requireOpen()
+      this.#requireOpenToGoOn()
       const shown = this.#body.shown()
       if (shown === null) return
       yield this.#showing(shown)
@@ -581,8 +581,19 @@ export class Cursor<T = Row> {
     this.#engine.requireOpen()
   }
 
+  /** For calls that go on with a result. */
+  #clearToGoOn(): void {
+    this.#requireOpenToGoOn()
+    this.#messages.length = 0
+  }
+
+  #requireOpenToGoOn(): void {
+    if (this.#isClosed) throw new InterfaceError('cursor is closed')
+    this.#engine.requireOpenToGoOn()
+  }
+
   #rows(): CursorBody {
-    this.#requireOpen()
+    this.#requireOpenToGoOn()
     this.#body.requireRows()
     return this.#body
   }

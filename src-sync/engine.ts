@@ -75,10 +75,31 @@ export class Engine {
     this.commandTimeoutMs = init.commandTimeoutMs
   }
 
-  /** @throws InterfaceError when the connection has been closed or lost. */
+  /**
+   * For a call that has sent nothing yet.
+   * @throws an error with `notStarted` when the connection has been closed or lost.
+   */
   requireOpen(): void {
-    if (this.isClosed) throw new InterfaceError('connection is closed')
-    if (this.session.isClosed) throw this.session.closedError()
+    const refusal = this.#refusal()
+    if (refusal === null) return
+    amend(refusal, { notStarted: true })
+    throw refusal
+  }
+
+  /**
+   * For a call that goes on with a statement that has run, such as a fetch. Its error must not say that nothing has run,
+   * because a program may catch the errors of both in one place.
+   * @throws InterfaceError when the connection has been closed; its loss when it was lost.
+   */
+  requireOpenToGoOn(): void {
+    const refusal = this.#refusal()
+    if (refusal !== null) throw refusal
+  }
+
+  /** The error for a call on a closed connection; null when it is open. A new one for each call, so it may be changed. */
+  #refusal(): DbError | null {
+    if (this.isClosed) return new InterfaceError('connection is closed')
+    return this.session.isClosed ? this.session.closedError() : null
   }
 
   /** @throws ProgrammingError after `tpc_prepare`, when only its second phase may follow. */
@@ -93,9 +114,17 @@ export class Engine {
     return rewrite(sql, style, { standardConformingStrings, hasParameters })
   }
 
+  /** Runs the first flow of a call. If the connection is closed, the error says that nothing has run. */
+  begin<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
+    this.requireOpen()
+    return this.run(flow, options)
+  }
+
   /** Runs a flow. @throws its errors. The public method passes them through `call`, which sets their stack. */
   run<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
-    this.requireOpen()
+    // A flow without a query of the program may follow one in the same call, such as a lookup of the types in its rows.
+    if (options.query === undefined) this.requireOpenToGoOn()
+    else this.requireOpen()
     this.requireUnprepared()
     if (this.#copy !== null) throw new InterfaceError('a COPY is open on this connection: end it first')
     if (this.#interruptedCopy !== null) {

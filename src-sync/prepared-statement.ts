@@ -198,7 +198,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return call(this.explain, () => {
       const { sql, values, run } = this.#begin('explain', given, options, EXPLAIN_OPTIONS)
       const flow = explain(this.#engine.context, sql, values, options.analyze === true)
-      return this.#engine.run(flow, { timeoutMs: run.timeoutMs })
+      return this.#engine.begin(flow, { timeoutMs: run.timeoutMs })
     })
   }
 

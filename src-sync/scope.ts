@@ -78,7 +78,7 @@ export function runInScope<T>(
         hint: 'to work without a function: the first statement begins a transaction, commit() or rollback() ends it',
       })
     }
-    return engine.run(openScope(engine.context, options))
+    return engine.begin(openScope(engine.context, options))
   })
   let result: T
   try {

@@ -163,7 +163,7 @@ export class SettableConnection extends ExceptionBearer {
    * @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type.
    */
   setTypeCodec(typeName: string, options: TypeCodecOptions): void {
-    call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
+    call(this.setTypeCodec, () => this.#engine.begin(setTypeCodec(this.#engine.context, typeName, options)))
   }
 
   /**
@@ -173,7 +173,9 @@ export class SettableConnection extends ExceptionBearer {
    *   con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
    */
   setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): void {
-    call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
+    call(this.setBuiltinTypeCodec, () =>
+      this.#engine.begin(setBuiltinTypeCodec(this.#engine.context, typeName, options)),
+    )
   }
 
   /**
@@ -182,7 +184,7 @@ export class SettableConnection extends ExceptionBearer {
    * @example con.resetTypeCodec('jsonb')
    */
   resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): void {
-    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options)))
+    call(this.resetTypeCodec, () => this.#engine.begin(resetTypeCodec(this.#engine.context, typeName, options)))
   }
 }
 

@@ -46,7 +46,10 @@ export interface ErrorDetails {
   readonly statementPosition?: number
   /** Ctrl-C ended the statement. */
   readonly interrupted?: boolean
-  /** The server refused the statement before it began: nothing of it has run. Not enumerable. */
+  /**
+   * Nothing of the call has run: the server refused its statement before it began, or the call was refused before it sent
+   * anything, because its connection or pool was known to be closed or lost. Not enumerable.
+   */
   readonly notStarted?: boolean
   /** The statement, for debugging; not enumerable on the error, so that logs do not print it. */
   readonly query?: string

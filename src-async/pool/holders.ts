@@ -28,6 +28,7 @@ export function acquireTimeout(limitMs: number, occupancy: Occupancy, isTracking
   if (waiting > 1) facts.push(`${waiting - 1} others wait`)
   if (lastFailure instanceof Error) facts.push(`the last attempt to connect failed: ${lastFailure.message}`)
   return new PoolTimeoutError(`pool.acquire: no connection became free within ${limitMs} ms: ${facts.join(', ')}`, {
+    notStarted: true,
     ...(isTracking && leases.length > 0 && { detail: describeHolders(leases) }),
     ...(leases.length > 0 && { hint: hintFor(isTracking) }),
     ...(lastFailure !== null && { cause: lastFailure }),

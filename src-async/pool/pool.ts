@@ -467,10 +467,7 @@ export class Pool<C extends Connection = Connection> {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#upkeep.stop()
-    this.#keeper.terminate(
-      () => new InterfaceError('pool is closed'),
-      'the pool was terminated, and the connection with it',
-    )
+    this.#keeper.terminate(() => refusal('pool is closed'), 'the pool was terminated, and the connection with it')
   }
 
   /**
@@ -497,7 +494,7 @@ export class Pool<C extends Connection = Connection> {
     } catch (error) {
       this.#phase = 'closed'
       this.#upkeep.stop()
-      await this.#keeper.close(() => new InterfaceError('pool is closed'))
+      await this.#keeper.close(() => refusal('pool is closed'))
       throw error
     }
     this.#upkeep.start()
@@ -601,7 +598,7 @@ export class Pool<C extends Connection = Connection> {
     if (this.#phase === 'closed') return
     this.#phase = 'closing'
     this.#upkeep.stop()
-    const emptied = this.#keeper.close(() => new InterfaceError('pool is closing'))
+    const emptied = this.#keeper.close(() => refusal('pool is closing'))
     try {
       await withLimit(emptied, { limitMs, late: () => closeTimeout(limitMs, this.#keeper.occupancy.leases) })
     } catch (error) {
@@ -616,7 +613,7 @@ export class Pool<C extends Connection = Connection> {
 
   #requireOpen(): void {
     if (this.#phase === 'open') return
-    throw new InterfaceError(this.#phase === 'closing' ? 'pool is closing' : 'pool is closed')
+    throw refusal(this.#phase === 'closing' ? 'pool is closing' : 'pool is closed')
   }
 
   #report(error: unknown, during: PoolActivity): void {
@@ -640,4 +637,9 @@ function limitOf(timeout: unknown, presetMs: number, method: string): number {
 /** The rest of a limit in milliseconds; 0 for no limit. */
 function remaining(deadlineMs: number): number {
   return deadlineMs === Infinity ? 0 : Math.max(1, deadlineMs - performance.now())
+}
+
+/** The error of a call that the pool refuses: it got no connection, so it has sent nothing. */
+function refusal(why: string): InterfaceError {
+  return new InterfaceError(why, { notStarted: true })
 }

@@ -122,3 +122,42 @@ test.concurrent('a blocked call throws that the connection was lost when the net
   })
   expect([run.status, run.stdout]).toEqual([0, 'READY\ntrue true\n'])
 })
+
+test('close() waits for a silent server as long as the guide says, and terminate() does not wait', async (context) => {
+  const { con, proxy } = await connectThroughProxy(context)
+  const other = await connect(server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`))
+  proxy.setFaults('toServer', { latencyMs: 8000 })
+  const startedMs = performance.now()
+  other.terminate()
+  expect(other.closed).toBe(true)
+  await con.close({ timeout: 100 })
+  const tookMs = performance.now() - startedMs
+  expect(tookMs).toBeGreaterThan(95)
+  expect(tookMs).toBeLessThan(4000)
+})
+
+test('the blocking close({ timeout }) does not wait longer for a silent server', async ({ onTestFinished }) => {
+  const proxy = await startProxy(server)
+  onTestFinished(() => proxy.close())
+  const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)
+  const run = await runScript(
+    `import * as db from 'syncpg'
+    const con = db.connect(process.env.DSN, { autocommit: true })
+    const silence = new Promise((resolve) => process.once('SIGUSR2', resolve))
+    console.log(process.pid)
+    await Promise.race([silence, new Promise((resolve) => setTimeout(resolve, 10_000))])
+    const startedMs = performance.now()
+    con.close({ timeout: 100 })
+    const tookMs = performance.now() - startedMs
+    console.log(con.closed, tookMs > 95 && tookMs < 4000)`,
+    {
+      env: { DSN: dsn },
+      onLine(line) {
+        if (!/^\d+$/.test(line)) return
+        proxy.setFaults('toServer', { latencyMs: 8000 })
+        process.kill(Number(line), 'SIGUSR2')
+      },
+    },
+  )
+  expect(run.stdout.split('\n')[1]).toBe('true true')
+})
