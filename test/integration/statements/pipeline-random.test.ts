@@ -73,7 +73,7 @@ function drawSteps(random: Random): Step[] {
   const steps: Step[] = []
   const count = 1 + random(14)
   while (steps.length < count) {
-    const index = random(3) > 0 ? random(LIKELY) : random(TEXTS.length)
+    const index = random(2) > 0 ? random(LIKELY) : random(TEXTS.length)
     const [sql, values] = TEXTS[index]!
     // A comment makes the text new to the connection; without one it may be known, or come several times.
     const comment = random(2) === 0 ? ` /* @${random(3)} */` : ''
@@ -123,7 +123,9 @@ describe.each(['unix', 'pieces', 'pgbouncer', 'tls', 'pglite'] as const)('%s:', 
       await reset(con)
       for (let round = 0; round < ROUNDS[transport] * FACTOR; round += 1) {
         const seed = SEED + round
-        const steps = drawSteps(mulberry32(seed))
+        const random = mulberry32(seed)
+        const steps = drawSteps(random)
+        newPieces(20 + random(500))
         const piped = await transaction(con, `p${round}`, steps, true)
         const single = await transaction(con, `s${round}`, steps, false)
         ignoreWrongValues(piped.outcomes, single.outcomes)
@@ -135,6 +137,7 @@ describe.each(['unix', 'pieces', 'pgbouncer', 'tls', 'pglite'] as const)('%s:', 
 })
 
 const ends: (() => Promise<void>)[] = []
+let newPieces: (chunkBytes: number) => void = () => {}
 
 /** `pieces` is a proxy that cuts the server's bytes into pieces, so that a client sees each state between two answers. */
 async function address(transport: 'unix' | 'tls' | 'pieces' | 'pgbouncer', database: string): Promise<string> {
@@ -142,7 +145,7 @@ async function address(transport: 'unix' | 'tls' | 'pieces' | 'pgbouncer', datab
   if (transport === 'pieces') {
     const proxy = await startProxy(server)
     ends.push(() => proxy.close())
-    proxy.setFaults('toClient', { chunkBytes: 40 })
+    newPieces = (chunkBytes) => proxy.setFaults('toClient', { chunkBytes })
     const url = new URL(server.dsn({ transport: 'tcp', database }))
     url.port = String(proxy.port)
     return url.href
