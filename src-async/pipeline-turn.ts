@@ -1,8 +1,8 @@
 /**
  * The order of the statements in a pipeline. They are sent in the order of the calls. Some statements must be described
- * first, so an execution waits until all statements before it have been sent. In a transaction a description waits
- * until all statements before it have ended: it may be sent with a savepoint, and its error must not come before
- * theirs.
+ * first, so an execution waits until all statements before it have been sent. In a transaction a description that may
+ * fail the transaction waits until all statements before it have ended, because its error must not come before theirs.
+ * `pipeline-descriptions.ts` sends descriptions earlier that cannot fail it.
  */
 import type { Asked } from './flows/ask.ts'
 import { isExecution } from './flows/executions.ts'
@@ -16,8 +16,8 @@ export interface TurnSite {
   /** The reason why the pipeline sends nothing more; null while it sends. */
   readonly refusal: { readonly reason: unknown } | null
   /**
-   * How many requests wait. While any waits, no prepared statement may be closed, because a waiting request may name
-   * it.
+   * How many requests wait, and statements whose text is described before their turn. While there are any, no prepared
+   * statement may be closed, because a waiting request may name it.
    */
   held: number
 }
@@ -32,18 +32,45 @@ export class Turn implements Gate {
   /** Whether this statement and all before it have been sent, or have ended without being sent. */
   #areAllSent = false
   #areAllEnded = false
+  /** Whether each of this statement and those before it has ended, or cannot change what other texts mean. */
+  #doAllKeepMeanings: boolean
+  readonly #keepsMeanings: boolean
+  #holdsStatements = false
   #resume: (() => void) | null = null
 
-  constructor(site: TurnSite, before: Turn | null) {
+  /** @param keepsMeanings see `TextTraits` */
+  constructor(site: TurnSite, before: Turn | null, keepsMeanings: boolean) {
     this.#site = site
     this.#before = before === null || before.#areAllEnded ? null : before
+    this.#keepsMeanings = keepsMeanings
+    this.#doAllKeepMeanings = keepsMeanings && (this.#before === null || this.#before.#doAllKeepMeanings)
     if (this.#before !== null) this.#before.#next = this
   }
 
   /** Waits until all statements before it have ended. @throws the reason why the pipeline sends nothing more. */
   async waitForOthers(): Promise<void> {
-    const isReady = (): boolean => this.#before === null || this.#before.#areAllEnded
+    await this.#waitUntil(() => this.#before === null || this.#before.#areAllEnded)
+  }
+
+  /**
+   * Waits until all statements before it that may change the meaning of its text have ended.
+   * @throws the reason why the pipeline sends nothing more
+   */
+  async waitForMeanings(): Promise<void> {
+    await this.#waitUntil(() => this.#before === null || this.#before.#doAllKeepMeanings)
+  }
+
+  async #waitUntil(isReady: () => boolean): Promise<void> {
+    const { refusal } = this.#site
+    if (refusal !== null) throw refusal.reason
     if (!isReady()) await this.#hold(null, isReady)
+  }
+
+  /** Keeps all prepared statements open until this statement has ended. */
+  holdStatements(): void {
+    if (this.#holdsStatements) return
+    this.#holdsStatements = true
+    this.#site.held += 1
   }
 
   admit(asked: Asked): Promise<Asked> | null {
@@ -70,6 +97,7 @@ export class Turn implements Gate {
   end(): void {
     this.#isSent = true
     this.#isEnded = true
+    if (this.#holdsStatements) this.#site.held -= 1
     Turn.#settleFrom(this)
   }
 
@@ -105,7 +133,13 @@ export class Turn implements Gate {
     const before = this.#before
     const areAllSent = this.#isSent && (before === null || before.#areAllSent)
     const areAllEnded = this.#isEnded && (before === null || before.#areAllEnded)
-    const hasChanged = areAllSent !== this.#areAllSent || areAllEnded !== this.#areAllEnded
+    const isMeant = this.#isEnded || this.#keepsMeanings
+    const doAllKeepMeanings = isMeant && (before === null || before.#doAllKeepMeanings)
+    const hasChanged =
+      areAllSent !== this.#areAllSent ||
+      areAllEnded !== this.#areAllEnded ||
+      doAllKeepMeanings !== this.#doAllKeepMeanings
+    this.#doAllKeepMeanings = doAllKeepMeanings
     this.#areAllSent = areAllSent
     this.#areAllEnded = areAllEnded
     if (areAllEnded) this.#before = null

@@ -20,15 +20,18 @@ import { type Engine, runFlow } from './engine.ts'
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { executeOne, fetchRows } from './flows/run-statement.ts'
+import { type FetchResult, executeOne, fetchRows, mustBeDescribed } from './flows/run-statement.ts'
 import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
-import { knownStatement } from './flows/resolve-statement.ts'
+import { type ResolvedStatement, knownStatement } from './flows/resolve-statement.ts'
+import type { StatementRequest } from './flows/statement-request.ts'
 import { queryAsSent } from './flows/query-as-sent.ts'
 import { beginNow } from './flows/transaction.ts'
+import { PipelineDescriptions } from './pipeline-descriptions.ts'
 import { Turn, type TurnSite } from './pipeline-turn.ts'
 import { withLimit } from './with-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
+import { traitsOf } from './values/text-traits.ts'
 import { holdsSeveral } from './values/several-statements.ts'
 import { knownOptions, requireKnown, FLAG } from './options/known-options.ts'
 import { ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
@@ -53,6 +56,14 @@ export interface PipelineQueryOptions extends PipelineOptions {
 const VALUE_OPTION = knownOptions<ValueOption>({ values: true })
 const PIPELINE_OPTIONS = knownOptions<PipelineOptions>({ ...ROW_OPTION_NAMES, values: true })
 const PIPELINE_QUERY_OPTIONS = knownOptions<PipelineQueryOptions>({ ...ROW_OPTION_NAMES, values: true, inOrder: FLAG })
+
+/** A statement of a pipeline. One with `asSent` is never described first; a script may hold several statements. */
+interface Sending extends StatementRequest {
+  readonly asSent?: 'statement' | 'script'
+}
+
+/** Makes the flow of a statement. It gets the description if the text was described before its turn. */
+type Run<T> = (described: ResolvedStatement | null) => Flow<T>
 
 const QUERY_CANCELED = '57014'
 const BEGINNING = /\b(?:begin|start)\b/i
@@ -110,6 +121,7 @@ export class Pipeline {
   /** The turn of the newest call. */
   #last: Turn | null = null
   readonly #site: TurnSite
+  readonly #descriptions: PipelineDescriptions
   /** Whether a statement may have begun a transaction whose answer has not arrived yet. */
   #mayBegin = false
 
@@ -117,6 +129,7 @@ export class Pipeline {
   constructor(engine: Engine) {
     this.#engine = engine
     this.#site = this.#makeSite()
+    this.#descriptions = new PipelineDescriptions(engine)
   }
 
   /**
@@ -131,7 +144,7 @@ export class Pipeline {
     requireKnown(options, VALUE_OPTION, 'execute')
     const given = this.#require('execute', sql, values, options)
     const request = { sql: given.sql, values: given.values, isDescribedFirst: true }
-    return this.#run(given, () => executeOne(this.#engine.context, request))
+    return this.#run(request, (described) => executeOne(this.#engine.context, { ...request, described }))
   }
 
   /**
@@ -166,12 +179,15 @@ export class Pipeline {
       requireTextRows(rows)
       const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
       if (values === undefined && holdsSeveral(given.sql, isStandard)) {
-        return (await this.#run(given, () => queryScript(context, given.sql, rows))) as QueryResult<RowOf<T>>
+        const script = { ...given, asSent: 'script' } as const
+        return (await this.#run(script, () => queryScript(context, given.sql, rows))) as QueryResult<RowOf<T>>
       }
-      const asSent = await this.#run(given, () => queryAsSent(context, given.sql, given.values, rows))
+      const alone = { ...given, asSent: 'statement' } as const
+      const asSent = await this.#run(alone, () => queryAsSent(context, given.sql, given.values, rows))
       return asSent as QueryResult<RowOf<T>>
     }
-    const result = await this.#run(given, () => queryOne(context, { sql: given.sql, values: given.values, rows }))
+    const request = { sql: given.sql, values: given.values, rows }
+    const result = await this.#run(request, (described) => queryOne(context, { ...request, described }))
     return result as QueryResult<RowOf<T>>
   }
 
@@ -258,18 +274,24 @@ export class Pipeline {
     const given = this.#require(method, sql, values, options)
     const rows = rowOptions(options, this.#engine.context.rows, method)
     const request = { sql: given.sql, values: given.values, rowLimit, rows }
-    return (await this.#run(request, () => fetchRows(this.#engine.context, request))).rows as T[]
+    const run: Run<FetchResult> = (described) => fetchRows(this.#engine.context, { ...request, described })
+    return (await this.#run(request, run)).rows as T[]
   }
 
-  /**
-   * Starts a statement. In a transaction, a statement that must be described waits until all before it have ended:
-   * whether the description needs a savepoint depends on the transaction's state at that time.
-   */
-  async #start<T>(turn: Turn, { sql, values }: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+  /** Starts a statement. In a transaction, a new text is described first. */
+  async #start<T>(turn: Turn, sending: Sending, run: Run<T>): Promise<T> {
     const { context, session } = this.#engine
-    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null)
-      await turn.waitForOthers()
-    return runFlow(flow(), session, turn)
+    const isNew = this.#site.isInTransaction && sending.asSent === undefined && mustBeDescribed(context, sending)
+    const described = isNew ? await this.#descriptions.get(turn, sending) : null
+    return runFlow(run(described), session, turn)
+  }
+
+  /** Whether other texts mean the same after the statement as before. Texts are only looked at in a transaction. */
+  #keepsMeanings({ sql, asSent }: Sending): boolean {
+    if (asSent === 'script' || !this.#site.isInTransaction) return false
+    const { context } = this.#engine
+    const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+    return (knownStatement(context, sql, {})?.traits ?? traitsOf(sql, isStandard)).keepsMeanings
   }
 
   #makeSite(): TurnSite {
@@ -302,17 +324,17 @@ export class Pipeline {
     return given
   }
 
-  #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+  #run<T>(sending: Sending, run: Run<T>): Promise<T> {
     const engine = this.#engine
-    if (!engine.isWatched) return this.#send(given, flow)
-    return engine.logged(() => this.#send(given, flow), given.sql, given.values)
+    if (!engine.isWatched) return this.#send(sending, run)
+    return engine.logged(() => this.#send(sending, run), sending.sql, sending.values)
   }
 
   /** Runs a statement in its turn. The caller gets its error; `#running` only tracks when it ends. */
-  async #send<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
-    const turn = new Turn(this.#site, this.#last)
+  async #send<T>(sending: Sending, run: Run<T>): Promise<T> {
+    const turn = new Turn(this.#site, this.#last, this.#keepsMeanings(sending))
     this.#last = turn
-    const result = this.#start(turn, given, flow)
+    const result = this.#start(turn, sending, run)
     const end = (): void => {
       turn.end()
       this.#running.delete(ended)

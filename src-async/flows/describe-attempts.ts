@@ -6,7 +6,7 @@
  * own.
  */
 import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
-import type { Flight } from '../wire/operations.ts'
+import type { DescribeRequest, Flight } from '../wire/operations.ts'
 import { ask, type Flow } from './ask.ts'
 import { type FlowContext, dueTimeout, flight } from './flow-context.ts'
 import { TagSink } from './run-script.ts'
@@ -17,6 +17,8 @@ interface AttemptOptions {
   readonly mayBeRefused: boolean
   /** Whether the server could infer all types the last time. Then no savepoint is sent. */
   readonly isDetermined: boolean
+  /** See `ResolveOptions`. */
+  readonly isApart: boolean
 }
 
 export class DescribeAttempts {
@@ -24,18 +26,25 @@ export class DescribeAttempts {
   readonly #mayBeRefused: boolean
   /** Whether a savepoint is sent before the text when a transaction is open. */
   readonly #isWorthSavepoint: boolean
+  /** Whether the session undoes a refusal itself. Then this object sends no savepoint, BEGIN or rollback. */
+  readonly #isApart: boolean
   /** How a refusal can be undone. */
   #guard: 'nothing' | 'savepoint' | 'begin' = 'nothing'
 
-  constructor(context: FlowContext, { mayBeRefused, isDetermined }: AttemptOptions) {
+  constructor(context: FlowContext, { mayBeRefused, isDetermined, isApart }: AttemptOptions) {
     this.#context = context
+    this.#isApart = isApart
     this.#mayBeRefused = mayBeRefused
     this.#isWorthSavepoint = !isDetermined && hasSavepoints(context)
   }
 
   /** The requests that are sent with the next attempt. */
-  flight(): Flight {
+  flight(): Flight & Pick<DescribeRequest, 'isApart'> {
     const context = this.#context
+    if (this.#isApart) {
+      const timeoutMs = dueTimeout(context)
+      return { begin: null, closing: context.statements.takeClosing(), timeoutMs, isApart: true }
+    }
     const { transactionStatus } = context.state
     if (!this.#mayBeRefused) return flight(context)
     if (transactionStatus === 'E' && this.#guard !== 'nothing') return { ...flight(context), begin: this.#undo }
@@ -56,14 +65,19 @@ export class DescribeAttempts {
   /** Whether the server may refuse the next attempt without harm, because the refusal can be undone. */
   get mayFail(): boolean {
     if (!this.#mayBeRefused) return false
-    return this.#context.state.transactionStatus !== 'T' || this.#guard !== 'nothing' || this.#isWorthSavepoint
+    return (
+      this.#isApart ||
+      this.#context.state.transactionStatus !== 'T' ||
+      this.#guard !== 'nothing' ||
+      this.#isWorthSavepoint
+    )
   }
 
   /** Whether another attempt may follow a refused one. */
   get mayRetry(): boolean {
     const { state } = this.#context
     if (!this.#mayBeRefused || state.isClosed) return false
-    return state.transactionStatus !== 'E' || this.#guard !== 'nothing'
+    return this.#isApart || state.transactionStatus !== 'E' || this.#guard !== 'nothing'
   }
 
   /** Called after the last attempt. If the server refused it, rolls back to before it. */

@@ -7,6 +7,7 @@ import { hintFor, withHint } from '../errors/hints.ts'
 import { DbError, amend } from '../errors/tree.ts'
 import { failedStatement, failsAtCommit } from '../values/failed-statement.ts'
 import { holdsSeveral } from '../values/several-statements.ts'
+import { ask, type Flow } from './ask.ts'
 import type { FlowContext } from './flow-context.ts'
 
 const IN_FAILED_SQL_TRANSACTION = '25P02'
@@ -41,6 +42,18 @@ export function withFirstFailure<E extends DbError>(context: FlowContext, error:
   const words = first instanceof DbError ? first.primaryMessage : first.message
   amend(error, { detail: `The transaction failed earlier with ${first.name}: ${words}` })
   return error
+}
+
+/** Makes the open transaction fail, as it would have failed if the server had not gone back to a savepoint. */
+export function* failTransaction({ state }: FlowContext): Flow<void> {
+  if (state.isClosed || state.transactionStatus !== 'T') return
+  const ignored = { take(): void {}, complete(): void {} }
+  const sql = 'ROLLBACK TO SAVEPOINT syncpg_cancelled'
+  try {
+    yield* ask('simpleQuery', { sql, results: ignored, begin: null, closing: [], timeoutMs: 0 })
+  } catch {
+    // There is no such savepoint.
+  }
 }
 
 /**

@@ -37,6 +37,11 @@ export interface ResolveOptions {
   readonly isOneOff?: boolean | undefined
   /** The cache entry may be wrong: it is not used, and the new description replaces it. */
   readonly ignoresCache?: boolean | undefined
+  /**
+   * The text is described before its turn in a pipeline, between statements of the open transaction. So a refusal must
+   * not fail the transaction. The caller describes a refused text again in its turn.
+   */
+  readonly isApart?: boolean | undefined
 }
 
 const NO_TYPES: readonly number[] = []
@@ -71,12 +76,13 @@ export function* resolveStatement(
   values: readonly unknown[],
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const { hints = NO_TYPES, firstPlaces, isOneOff = false, ignoresCache = false } = options
+  const { hints = NO_TYPES, firstPlaces, isOneOff = false, ignoresCache = false, isApart = false } = options
   const { statements } = context
   if (ignoresCache) statements.forgetText(sql)
   const attempts = new DescribeAttempts(context, {
     mayBeRefused: values.length > 0,
     isDetermined: statements.texts.isDetermined(sql),
+    isApart,
   })
   const asking = { context, sql, values, hints, firstPlaces, isOneOff, attempts }
   const resolved = yield* describeForValues(asking)

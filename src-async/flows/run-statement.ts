@@ -61,6 +61,11 @@ export function* executeOne(context: FlowContext, request: StatementRequest): Fl
   return tag ?? ''
 }
 
+/** Whether the statement is described before it runs. It may be described although this is false. */
+export function mustBeDescribed(context: FlowContext, request: StatementRequest): boolean {
+  return knownStatement(context, request.sql, request) === null && !mayRunAtOnce(context, request)
+}
+
 /** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
 export function* runStatement(
   context: FlowContext,
@@ -68,13 +73,13 @@ export function* runStatement(
   sinkFor: SinkFor,
 ): Flow<StatementResult> {
   const { state, statements, scopeBegin } = context
-  const { sql, values, prepared } = request
+  const { sql, values, prepared, described } = request
   const wasIdle = state.transactionStatus === 'I'
   if (wasIdle) statements.beginTransaction()
   let isGuarded = false
   let isRemembered = false
   try {
-    let statement = prepared ?? knownStatement(context, sql, request)
+    let statement = prepared ?? described?.statement ?? knownStatement(context, sql, request)
     if (statement === null && mayRunAtOnce(context, request)) {
       const result = yield* runAtOnce(context, request, sinkFor)
       if (result !== null) return result
@@ -83,7 +88,7 @@ export function* runStatement(
       const resolved = yield* resolveStatement(context, sql, values, request)
       statement = resolved.statement
       isRemembered = resolved.isRemembered
-    } else isRemembered = prepared === undefined
+    } else isRemembered = described?.isRemembered ?? prepared === undefined
     try {
       encode(context, statement, request)
     } catch (error) {

@@ -2,6 +2,7 @@
  * The request and the result of flows that run one statement. The face makes the request once. Every flow passes the
  * same object on, and no flow copies it.
  */
+import type { ResolvedStatement } from './resolve-statement.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -12,6 +13,8 @@ export interface StatementRequest {
   readonly values: readonly unknown[]
   /** A statement that the caller has prepared. It is never described again or retried. */
   readonly prepared?: Statement | undefined
+  /** The statement, if a pipeline has described it before its turn. */
+  readonly described?: ResolvedStatement | null | undefined
   /** Type OIDs that the caller asks for, one for each parameter. */
   readonly hints?: readonly number[] | undefined
   /** See `ResolveOptions`. */

@@ -24,6 +24,11 @@ export interface TextTraits {
   readonly callsUnknown: boolean
   /** Whether it may run within a savepoint without a visible difference: it only reads, and calls no unknown function. */
   readonly onlyReads: boolean
+  /**
+   * Whether other texts mean the same after it as before: it reads or writes rows, and calls no unknown function. A
+   * trigger may still do anything.
+   */
+  readonly keepsMeanings: boolean
   /** Whether it may return rows. */
   readonly mayGiveRows: boolean
   /** Its effect on `client_encoding`. */
@@ -38,6 +43,7 @@ export const PLAIN_TEXT: TextTraits = {
   isGuardable: false,
   callsUnknown: false,
   onlyReads: false,
+  keepsMeanings: false,
   mayGiveRows: true,
   encodingUse: 'none',
 }
@@ -73,13 +79,15 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
   const start = firstToken(sql, isStandard)
   const word = WORD.exec(sql.slice(start, start + LONGEST_WORD))?.[0].toLowerCase() ?? ''
   const hasUnknownCalls = callsUnknown(sql)
+  const onlyReads = QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql)
   return {
     isKeepable: !FLEETING_WORDS.has(word) && !hasFrozenLiteral(sql, isStandard),
     changesMeaning: setsSetting(sql.slice(start), word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
     settingParameters: word === 'set' ? [] : settingParameters(sql.slice(start)),
     isGuardable: QUERY_WORDS.has(word),
     callsUnknown: hasUnknownCalls,
-    onlyReads: QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql),
+    onlyReads,
+    keepsMeanings: onlyReads || (WRITING_WORDS.has(word) && !hasUnknownCalls && !UPDATED_SETTINGS.test(sql)),
     mayGiveRows: !WRITING_WORDS.has(word) || mayGiveRows(sql),
     encodingUse: encodingUse(sql, isStandard),
   }

@@ -50,6 +50,12 @@ export interface DescribeRequest extends Flight {
   readonly sql: string
   /** OIDs of the types to declare. The server infers a type that is 0 or missing. */
   readonly parameterTypes: readonly number[]
+  /**
+   * Whether a refusal must not fail the open transaction, so that other requests may follow without waiting. Only
+   * `Session` can do it, `begin` must be null, and there is no time limit. It fails with 25P02 when the transaction has
+   * already failed.
+   */
+  readonly isApart?: boolean
 }
 
 export interface DescribeReply {

@@ -49,6 +49,7 @@ import type {
 import type { Channel } from './protocol/authentication.ts'
 import { Conversation } from './protocol/conversation.ts'
 import { describe } from './protocol/describe.ts'
+import { closeApart, markApart, openApart } from './protocol/describe-apart.ts'
 import { mustBeExclusive, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
@@ -171,7 +172,8 @@ export class Session implements Operations, TransportEvents {
 
   get transactionStatus(): TransactionStatus {
     const { transactionStatus } = this.#conversation
-    return transactionStatus === 'E' && this.#readAhead.mayHideFailure ? 'T' : transactionStatus
+    const isHidden = this.#readAhead.mayHideFailure || this.#conversation.link.isApart
+    return transactionStatus === 'E' && isHidden ? 'T' : transactionStatus
   }
 
   get isClosed(): boolean {
@@ -234,7 +236,22 @@ export class Session implements Operations, TransportEvents {
   }
 
   describe(request: DescribeRequest): Promise<DescribeReply> {
+    if (request.isApart === true) return this.#describeApart(request)
     return this.#perform(describe(this.#conversation.link, request), request)
+  }
+
+  async #describeApart(request: DescribeRequest): Promise<DescribeReply> {
+    const { link } = this.#conversation
+    const opened = this.#run(openApart(link), false)
+    const described = this.#run(describe(link, request), false)
+    const marked = this.#run(markApart(link), false)
+    const closed = this.#run(closeApart(link), false)
+    const outcomes = await Promise.allSettled([opened, described, marked, closed])
+    // If the transaction has failed in spite of the savepoints, for example by a cancel, that error counts.
+    const [first, , , last] = outcomes
+    if (!this.isClosed && first.status === 'fulfilled' && last.status === 'rejected') throw last.reason
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    return described
   }
 
   execute(request: ExecuteRequest): Promise<ExecuteReply> {

@@ -21,13 +21,18 @@ const RELAY = `
       isAnswered = false
       upstream.write(chunk)
     })
-    // The answer is delayed, so that the client has sent everything that does not need the answer.
-    upstream.on('data', (chunk) =>
-      setTimeout(() => {
-        isAnswered = true
-        client.write(chunk)
-      }, ${LATENCY_MS}),
-    )
+    // The answer is delayed, so that the client has sent everything that does not need the answer. What the server
+    // sends meanwhile is delivered together, because a busy server answers requests of one round trip in several pieces.
+    let answers = []
+    const deliver = () => {
+      isAnswered = true
+      client.write(Buffer.concat(answers))
+      answers = []
+    }
+    upstream.on('data', (chunk) => {
+      if (answers.length === 0) setTimeout(deliver, ${LATENCY_MS})
+      answers.push(chunk)
+    })
     // Either end may close first. The other end is closed then.
     client.on('error', () => {}).on('close', () => upstream.destroy())
     upstream.on('error', () => {}).on('close', () => client.destroy())

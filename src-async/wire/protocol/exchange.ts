@@ -54,6 +54,8 @@ export class Link {
   isWaitingForWork = false
   /** True when the requests of later exchanges are already written. */
   isFollowed = false
+  /** True between the savepoints of `describe-apart.ts`. A transaction that fails there will be mended. */
+  isApart = false
 
   /** Keeps objects of exchanges alive, so that V8 keeps their hidden classes. */
   readonly kept = new Kept()
