@@ -7,9 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 import { LongestFirst } from './test/support/longest-first.ts'
+import { memoryFolder } from './test/support/memory-folder.ts'
 import { QUICK_WASM } from './test/support/quick-wasm.ts'
 
 const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, import.meta.url))
+
+// The process that starts the shared server and those that run the files take it from here.
+process.env['SYNCPG_TEST_SERVERS'] ??= memoryFolder()
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
 const shared = {
@@ -30,8 +34,8 @@ export default defineConfig({
   test: {
     // Processes, because a hung one can be killed.
     pool: 'forks',
-    // Some files mostly wait: a third process has the second processor busy meanwhile.
-    maxWorkers: 3,
+    // Some files mostly wait: more processes than processors keep both busy meanwhile.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     reporters: process.env['CI'] ? ['dot'] : ['default'],
     projects: [

@@ -30,7 +30,7 @@ const WANTED = [
 ]
 WANTED.push('dist/types/src-sync/index.d.ts', 'dist/types/src-async/index.d.ts')
 const ALLOWED =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.c?js(\.map)?|dist\/[\w-]+\.d\.ts|dist\/(?:peer-)?types\/[\w/-]+\.d\.ts|dist\/types\/package\.json|docs\/[\w/.-]+)$/
+  /^(LICENSE|(?:README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|package\.json|dist\/[\w-]+\.c?js(\.map)?|dist\/[\w-]+\.d\.ts|dist\/(?:peer-)?types\/[\w/-]+\.d\.ts|dist\/types\/package\.json|docs\/[\w/.-]+)$/
 
 const SYNC_BODY = `
   const con = connect(process.env.SMOKE_DSN)

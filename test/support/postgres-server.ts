@@ -108,7 +108,8 @@ const STOP_TIMEOUT_MS = 10_000
  */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const binaries = options.binaries ?? locatePostgres(options.major ?? 18)
-  const folder = mkdtempSync(join(tmpdir(), 'syncpg-pg-'))
+  // Tests set the variable to a folder in memory; benchmarks use a disk, as users' servers do.
+  const folder = mkdtempSync(join(process.env['SYNCPG_TEST_SERVERS'] ?? tmpdir(), 'syncpg-pg-'))
   const watchdog = startWatchdog(folder)
   try {
     chmodSync(folder, 0o755)
