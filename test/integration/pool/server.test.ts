@@ -158,7 +158,7 @@ describe('traffic', () => {
   test('a pool that is closed under load leaves no session on the server', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 5 }, server.dsn({ database }))
-    const calls = Array.from({ length: 40 }, () => pool.execute('select pg_sleep(0.01)'))
+    const calls = Array.from({ length: 400 }, () => pool.execute('select pg_sleep(0.01)'))
     const outcomes = Promise.allSettled(calls)
     await vi.waitUntil(() => pool.getSize() === 5)
     await pool.close()
