@@ -118,6 +118,8 @@ export class BlockingSession implements BlockingOperations {
   }
 
   closedError(): DbError {
+    // The reason of a loss comes last, behind notifications that nobody has taken.
+    this.poll()
     return this.#calls.closedError()
   }
 
@@ -257,7 +259,7 @@ export class BlockingSession implements BlockingOperations {
     while (this.#calls.poll() && now() < untilMs) {
       Atomics.store(words, WORD.callerSleeps, 1)
       const seen = Atomics.load(words, WORD.event)
-      const woken = this.#calls.hasRecords ? 'ok' : Atomics.wait(words, WORD.event, seen, PIECE_MS)
+      const woken = this.#calls.canPoll ? 'ok' : Atomics.wait(words, WORD.event, seen, PIECE_MS)
       Atomics.store(words, WORD.callerSleeps, 0)
       if (woken === 'timed-out') return
     }

@@ -261,16 +261,18 @@ export class SessionCalls {
   /**
    * Delivers the notices and notifications that are in the ring. Does not wait. Does nothing inside a listener: its event
    * leaves the ring only when the listener returns, so the listener would be called for it again and again.
-   * @returns whether the worker has received more, for which there was no room
+   * @returns whether the worker has received more, for which there was no room before
    */
   poll(): boolean {
     if (this.#pending.id !== 0 || this.#isRetired || this.#isInCallback) return false
-    return this.#reader.drain(this.#pending)
+    const isMore = Atomics.load(this.#block.words, WORD.queued) === 1
+    this.#reader.drain(this.#pending)
+    return isMore
   }
 
-  /** Whether there is something for `poll` to deliver. */
-  get hasRecords(): boolean {
-    return this.#reader.hasRecords
+  /** Whether there is something for `poll` to deliver, or nothing more to wait for. */
+  get canPoll(): boolean {
+    return this.#reader.hasRecords || Atomics.load(this.#block.words, WORD.queued) === 0
   }
 
   *#giveUp(why: string, details: { interrupted?: true } = {}): Steps<never> {

@@ -81,6 +81,8 @@ export const WORD = {
    * later.
    */
   sessionId: 21,
+  /** 1 while the worker keeps records that found no room in the ring. */
+  queued: 22,
 } as const
 
 /** Kinds of request. */

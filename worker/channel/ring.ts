@@ -66,6 +66,7 @@ export class RingWriter {
     if (this.#queue.length === 0) {
       at = this.#push(kind, id, bytes, start, end, true)
       if (at === DONE) return
+      Atomics.store(this.#words, WORD.queued, 1)
       this.#onBlocked()
     }
     // This makes a copy. `slice` of a Buffer would share the bytes, and their owner changes them after this call.
@@ -85,6 +86,8 @@ export class RingWriter {
     // All at once: each `shift` would move all records that follow.
     this.#queue.splice(0, sentCount)
     if (this.#queue.length > 0) return
+    Atomics.store(this.#words, WORD.queued, 0)
+    this.#wakeReader()
     this.#onDrained()
   }
 
@@ -147,6 +150,11 @@ export class RingWriter {
     const words = this.#words
     this.#position = (this.#position + align(length)) | 0
     Atomics.store(words, WORD.ringWritten, this.#position)
+    this.#wakeReader()
+  }
+
+  #wakeReader(): void {
+    const words = this.#words
     Atomics.add(words, WORD.event, 1)
     if (Atomics.load(words, WORD.callerSleeps) === 1) Atomics.notify(words, WORD.event)
   }
@@ -171,8 +179,6 @@ export class RingReader {
    * piece belongs.
    */
   #assembly: Buffer | null = null
-  /** Whether the writer had waited for room when the last records were taken: it has more then. */
-  #hadWaited = false
 
   /** @param onRoom called when the writer waits for room and the reader has made some */
   constructor(block: SessionBlock, onRoom: () => void) {
@@ -188,17 +194,12 @@ export class RingReader {
     return this.#position !== Atomics.load(this.#words, WORD.ringWritten)
   }
 
-  /**
-   * Takes all records out of the ring. When the handler throws, its record counts as taken.
-   * @returns whether the writer has more, which found no room
-   */
-  drain(handler: RecordHandler): boolean {
+  /** Takes all records out of the ring. When the handler throws, its record counts as taken. */
+  drain(handler: RecordHandler): void {
     const words = this.#words
-    this.#hadWaited = false
     // An interrupted call took a record and did not publish the new read position: do it now.
     if (this.#position !== Atomics.load(words, WORD.ringRead)) this.#tellWriter()
     while (this.hasRecords) this.#next(handler)
-    return this.#hadWaited
   }
 
   /**
@@ -250,7 +251,6 @@ export class RingReader {
     const words = this.#words
     Atomics.store(words, WORD.ringRead, this.#position)
     if (Atomics.exchange(words, WORD.roomWanted, 0) === 0) return
-    this.#hadWaited = true
     Atomics.notify(words, WORD.ringRead)
     this.#onRoom()
   }

@@ -482,3 +482,16 @@ test('an idle listener takes all notifications, however many, and its server pro
   expect(all).toHaveLength(count)
   expect(listener.fetchval('select 1')).toBe(1)
 })
+
+test('the reason of a loss comes after notifications that found no room in the ring', async () => {
+  using listener = db.connect(dsn, { autocommit: true, ringBytes: 4096 })
+  using sender = db.connect(dsn, { autocommit: true })
+  listener.listen('many')
+  sender.execute("select pg_notify('many', g || repeat(' ', 1000)) from generate_series(1, 500) g")
+  expect(sender.fetchval('select pg_terminate_backend(%s, 10000)', [listener.backendPid])).toBe(true)
+  await expect.poll(() => listener.closed, { timeout: 10_000 }).toBe(true)
+  const { sqlstate, notStarted } = failureOf(() => listener.execute('select 1')) as db.OperationalError
+  // A server process that is ended while it writes cannot say why: 08006.
+  expect(['57P01', '08006']).toContain(sqlstate)
+  expect(notStarted).toBe(true)
+})
