@@ -181,9 +181,10 @@ class Events implements SessionEvents {
 function placeOfCall(): string {
   const limit = Error.stackTraceLimit
   const held: { stack?: string } = {}
-  Error.stackTraceLimit = 2
+  // `Reflect.set`, because `node --frozen-intrinsics` freezes `Error`.
+  Reflect.set(Error, 'stackTraceLimit', 2)
   Error.captureStackTrace(held, connect)
-  Error.stackTraceLimit = limit
+  Reflect.set(Error, 'stackTraceLimit', limit)
   const frames = (held.stack ?? '').split('\n').slice(1)
   return (frames.find((frame) => !/\b(withConnection|call)\b/.test(frame)) ?? frames[0] ?? '').trim()
 }

@@ -352,6 +352,17 @@ describe.runIf(isLinux)('a limit of the system', () => {
   })
 })
 
+test('node --frozen-intrinsics, which freezes Error, can have connections and notices', async () => {
+  const source = `
+attempt()
+const con = db.connect(DSN)
+con.addNoticeListener((notice) => console.log(JSON.stringify({ message: notice.stack })))
+con.execute("do $$ begin raise notice 'heard'; end $$")
+con.close()`
+  const reported = { message: 'PostgresLogMessage: heard' }
+  expect(await run(source, { nodeOptions: ['--frozen-intrinsics', ...QUIET] })).toEqual([WORKS, reported])
+})
+
 describe('a Worker with little memory', () => {
   test('can have connections', async () => {
     const path = join(folder, 'caller.mjs')

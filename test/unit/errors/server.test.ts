@@ -239,3 +239,10 @@ describe('warnings', () => {
     expect(new NoData('x')).toBeInstanceOf(PostgresWarning)
   })
 })
+
+test('a notice has no stack, and the length of the stacks of other errors stays as it was', () => {
+  const notice = warningFromServer(fields('00000', { severity: 'NOTICE' }))
+  const error = errorFromServer(fields('42601'))
+  expect(notice.stack).toBe('PostgresLogMessage: it failed')
+  expect(error.stack?.split('\n').length).toBeGreaterThan(1)
+})
