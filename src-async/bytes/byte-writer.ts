@@ -108,7 +108,9 @@ export class ByteWriter {
   ensure(more: number): void {
     const needed = this.length + more
     if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    // After a long value only a few bytes follow. For them alone the buffer would be doubled, and the value copied.
+    const spare = needed > KEEP_BYTES ? needed >> 3 : 0
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed + spare, this.#bytes.length * 2))
     this.#bytes.copy(grown, 0, 0, this.length)
     this.#replace(grown)
   }

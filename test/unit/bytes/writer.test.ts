@@ -39,3 +39,11 @@ describe('a byte writer', () => {
     },
   )
 })
+
+test('a few bytes after a long value do not copy it once more', () => {
+  const out = new ByteWriter(64)
+  out.bytes(new Uint8Array(4 << 20))
+  const { buffer } = out
+  out.int32(1).cstring('x'.repeat(1000))
+  expect(out.buffer === buffer).toBe(true)
+})
