@@ -13,6 +13,7 @@ import { type Engine, runFlow } from './engine.ts'
 import { describeValue } from './errors/describe-value.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import { ChunkGatherer } from './flows/chunk-gatherer.ts'
+import { TextChunks } from './flows/text-chunks.ts'
 import {
   ChunkSink,
   abandonCopyIn,
@@ -27,7 +28,7 @@ import { type ProgressOption, progressReporter } from './flows/progress.ts'
 import { countOf } from './flows/query.ts'
 import { BoundedWait } from './bounded-wait.ts'
 
-/** A piece of the data: bytes, or text, which is sent as UTF-8. */
+/** A piece of the data: bytes, or text, which is sent as UTF-8. A chunk of text may end within a surrogate pair. */
 export type CopyChunk = Uint8Array | string
 
 /**
@@ -67,6 +68,8 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource, op
   const chunks = iterate(await openSource(source, options.method))
   const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
   const gathered = new ChunkGatherer()
+  const text = new TextChunks()
+  const argument = `${options.method}: source`
   const watch = new TurnWatch()
   let isOurs = false
   let isDrained = false
@@ -91,7 +94,9 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource, op
         isDrained = true
         break
       }
-      const chunk = typeof step.value === 'string' ? step.value : requireBytes(step.value, options.method)
+      const chunk =
+        typeof step.value === 'string' ? text.next(step.value, argument) : requireBytes(step.value, argument)
+      if (typeof chunk !== 'string') text.end(argument)
       if (gathered.add(chunk)) continue
       if (!gathered.isEmpty) await send(gathered.take())
       if (gathered.add(chunk)) continue
@@ -100,6 +105,7 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource, op
         await send(bytes.subarray(start, start + CHUNK_BYTES))
       }
     }
+    text.end(argument)
     if (!gathered.isEmpty) await send(gathered.take())
     progress?.end(null)
     isOurs = false
@@ -191,10 +197,10 @@ export async function leave(source: AsyncIterator<unknown>, isStuck: boolean): P
   else await left
 }
 
-function requireBytes(chunk: unknown, method: string): Uint8Array {
+function requireBytes(chunk: unknown, argument: string): Uint8Array {
   const bytes = ownBytes(chunk)
   if (bytes !== null) return bytes
-  throw new ProgrammingError(`${method}: source: expected chunks of bytes or text, got ${describeValue(chunk)}`)
+  throw new ProgrammingError(`${argument}: expected chunks of bytes or text, got ${describeValue(chunk)}`)
 }
 
 async function openSource(source: CopySource, method: string): Promise<Iterable<CopyChunk> | AsyncIterable<CopyChunk>> {

@@ -8,6 +8,7 @@ import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { ChunkGatherer } from '../src-async/flows/chunk-gatherer.ts'
+import { TextChunks } from '../src-async/flows/text-chunks.ts'
 import {
   ChunkSink,
   abandonCopyIn,
@@ -22,7 +23,7 @@ import type { ProgressReporter } from '../src-async/flows/progress.ts'
 import { countOf } from '../src-async/flows/query.ts'
 import type { Engine, RunOptions } from './engine.ts'
 
-/** A piece of the data: bytes, or text, which is sent as UTF-8. */
+/** A piece of the data: bytes, or text, which is sent as UTF-8. A chunk of text may end within a surrogate pair. */
 export type CopyChunk = Uint8Array | string
 
 /**
@@ -45,6 +46,9 @@ const GATHER_MS = 20
 export class CopyIn {
   readonly #engine: Engine
   readonly #gathered = new ChunkGatherer()
+  readonly #text = new TextChunks()
+  /** The argument that gave the last chunk. */
+  #argument = ''
   /** When the first of the gathered chunks came. */
   #gatheredSinceMs = 0
   #isOpen = true
@@ -62,7 +66,9 @@ export class CopyIn {
    * @param argument the argument that gave the chunk, for messages
    */
   write(chunk: CopyChunk, argument: string, progress: ProgressReporter | null = null): void {
-    const data = typeof chunk === 'string' ? chunk : requireBytes(chunk, argument)
+    this.#argument = argument
+    const data = typeof chunk === 'string' ? this.#text.next(chunk, argument) : requireBytes(chunk, argument)
+    if (typeof data !== 'string') this.#text.end(argument)
     const gathered = this.#gathered
     const wasEmpty = gathered.isEmpty
     if (gathered.add(data)) {
@@ -94,6 +100,12 @@ export class CopyIn {
 
   /** Finishes the COPY. @returns the command tag. */
   finish(): string {
+    try {
+      this.#text.end(this.#argument)
+    } catch (error) {
+      this.abandon(error)
+      throw error
+    }
     this.flush()
     this.#release()
     return this.#engine.step(finishCopyIn(this.#engine.context))

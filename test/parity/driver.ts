@@ -59,7 +59,10 @@ export interface Driver {
   /** Gives the number of records loaded. */
   copy(table: string, options: CopyOptions): Maybe<number>
   /** COPY of bytes, both ways. */
-  load(table: string, options: ProgressOption & { schema: string; source: Uint8Array }): Maybe<unknown>
+  load(
+    table: string,
+    options: ProgressOption & { schema?: string; source: Uint8Array | Iterable<Uint8Array | string> },
+  ): Maybe<unknown>
   unload(table: string, options: ProgressOption & { schema: string; output: (chunk: Buffer) => void }): Maybe<unknown>
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void
   removeQueryLogger(logger: QueryLogger): void

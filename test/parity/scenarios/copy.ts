@@ -121,4 +121,43 @@ export function copyScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(0n)
     })
   })
+
+  describe('COPY of text in chunks', () => {
+    const TEXT = '1\t😀 é €\n2\t👩‍👩‍👧\n'
+    const cutBy = (size: number): string[] => {
+      const chunks = []
+      for (let i = 0; i < TEXT.length; i += size) chunks.push(TEXT.slice(i, i + size))
+      return chunks
+    }
+
+    beforeEach(async () => {
+      await db().execute('create table t (a int, b text)')
+    })
+
+    test.each([1, 2, 3, 7])(
+      'that are cut every %i units, also within a character, is loaded as it is',
+      async (size) => {
+        await db().load('t', { source: cutBy(size) })
+        expect(await db().rows('select * from t order by a')).toEqual([
+          [1, '😀 é €'],
+          [2, '👩‍👩‍👧'],
+        ])
+      },
+    )
+
+    test.each([
+      ['at the end', ['1\tx\ud83d']],
+      ['before other text', ['1\tx\ud83d', 'y\n']],
+      ['before bytes', ['1\tx\ud83d', Buffer.from('y\n')]],
+      ['in the middle', ['1\tx\ude00y\n']],
+      ['in a long chunk', ['1\tx\n'.repeat(20_000), '1\tx\ude00y\n'.repeat(20_000)]],
+    ])('half of a surrogate pair %s is a DataError, and nothing is loaded', async (_name, source) => {
+      const failure = await failureOfAsync(() => db().load('t', { source }))
+      expect(failure).toBeInstanceOf(DataError)
+      expect(failure.message).toMatch(/^copyToTable: source: the text has half of a surrogate pair/)
+      expect(await db().fetchval('select count(*) from t')).toBe(0n)
+      await db().load('t', { source: ['1\tx\n'] })
+      expect(await db().fetchval('select count(*) from t')).toBe(1n)
+    })
+  })
 }
