@@ -20,7 +20,7 @@ import {
   sessionBlockBytes,
   viewSessionBlock,
 } from '../channel/layout.ts'
-import { ring } from '../turn/doorbell.ts'
+import { ring, whileCalled } from '../turn/doorbell.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 import type { Membership } from './membership.ts'
@@ -257,7 +257,7 @@ export class WorkerHost {
     for (let slices = 1; ; slices++) {
       const askedAtMs = now()
       try {
-        return this.#thread.call(call)
+        return whileCalled(this.#words, () => this.#thread.call(call))
       } catch (error) {
         if (this.isDead) throw this.deathError()
         // An error before the end of the slice means that the worker has failed, and synckit says why. If a test has

@@ -8,7 +8,7 @@
  * Increase this number with each change of what the two threads share. `SYNCPG_WORKER` may name the worker of another
  * version of syncpg, so the caller asks for this number before anything else.
  */
-export const LAYOUT_VERSION = 4
+export const LAYOUT_VERSION = 5
 
 /** Words of the host block. */
 export const HOST = {
@@ -26,6 +26,8 @@ export const HOST = {
   lingers: 5,
   /** Changes with each ring while the worker lingers. Then the worker sleeps on this word and not on the doorbell. */
   knock: 6,
+  /** 1 while the caller makes a synckit call. The worker does not linger then, because only its event loop gets the call. */
+  isCalled: 7,
 } as const
 
 export const HOST_WORDS = 16

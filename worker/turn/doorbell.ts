@@ -4,6 +4,8 @@
  * sleeps on the word `knock`, because a sleeping thread wakes faster than an event loop. A ring notifies only the word that
  * the worker waits on.
  *
+ * synckit's calls arrive in the event loop. While the caller makes one (`isCalled`), the worker does not linger.
+ *
  * No ring is lost. The caller changes the doorbell first and reads `lingers` afterwards. The worker changes `lingers` first
  * and looks at its sessions afterwards. So either the caller sees where the worker waits, or the worker sees the request.
  */
@@ -24,6 +26,17 @@ export function ring(words: Int32Array): void {
   Atomics.notify(words, HOST.knock)
 }
 
+/** Runs a synckit call. The worker ends its lingering, or the call would wait for the end of it. */
+export function whileCalled<T>(words: Int32Array, call: () => T): T {
+  Atomics.store(words, HOST.isCalled, 1)
+  ring(words)
+  try {
+    return call()
+  } finally {
+    Atomics.store(words, HOST.isCalled, 0)
+  }
+}
+
 /**
  * Lingers as long as requests come and the worker can finish them without its event loop. The worker calls it when it
  * performs no request.
@@ -37,7 +50,7 @@ export function* linger(words: Int32Array, handleAll: () => Steps<void>, isBusy:
     yield 'look at the knock'
     const seen = Atomics.load(words, HOST.knock)
     yield* handleAll()
-    if (isBusy()) break
+    if (isBusy() || Atomics.load(words, HOST.isCalled) === 1) break
     const woken = yield { words, index: HOST.knock, seen, timeoutMs: LINGER_MS, isInterruptible: false }
     if (woken === 'timed-out') break
   }
