@@ -16,7 +16,7 @@ import { RingReader, RingWriter } from './worker/channel/ring.ts'
 const tearsWanted = Number(process.argv.at(-1))
 const count = 10_000 // They have room in the ring.
 const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(1 << 20)))
-const writer = new RingWriter(block, () => {}, () => {})
+const writer = new RingWriter(block, { willHaveRoom: () => true, blocked() {}, drained() {} })
 const reader = new RingReader(block, () => {})
 const bytes = Buffer.alloc(8)
 let taken = []

@@ -323,6 +323,8 @@ export class SessionCalls {
     }
     this.#watchCallback()
     this.#isInCallback = true
+    // The end of the drain clears it, not the end of the listener: the next record may go to a listener too.
+    Atomics.store(this.#block.words, WORD.listens, 1)
     try {
       this.#onEvent(event)
     } catch (error) {

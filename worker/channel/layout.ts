@@ -85,6 +85,8 @@ export const WORD = {
   sessionId: 21,
   /** 1 while the worker keeps records that found no room in the ring. */
   queued: 22,
+  /** 1 from the call of a listener to the end of the drain: meanwhile the caller may take no records for a long time. */
+  listens: 23,
 } as const
 
 /** Kinds of request. */

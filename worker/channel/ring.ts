@@ -16,8 +16,8 @@ import {
 } from './layout.ts'
 
 /**
- * How long the writer sleeps until there is room. A reader normally needs microseconds. After this time the writer
- * queues the record, so that its event loop can run.
+ * How long the writer sleeps until there is room, if the reader is taking records. A reader normally needs microseconds. After
+ * this time the writer queues the record, so that its event loop can run.
  */
 const ROOM_WAIT_MS = 20
 
@@ -35,24 +35,31 @@ interface Queued {
   written: number
 }
 
+/** What the writer uses of its owner. */
+export interface RingWriterSite {
+  /** Whether the reader is taking records, so that there will be room soon. Otherwise records are queued at once. */
+  willHaveRoom(): boolean
+  /** Called when records begin to queue. */
+  blocked(): void
+  /** Called when the queue is empty again. */
+  drained(): void
+}
+
 export class RingWriter {
   readonly #words: Int32Array
   readonly #ring: Buffer
   readonly #header: Int32Array
   readonly #mask: number
-  readonly #onBlocked: () => void
-  readonly #onDrained: () => void
+  readonly #site: RingWriterSite
   #queue: Queued[] = []
   #position = 0
 
-  /** @param onBlocked called when records begin to queue @param onDrained called when the queue is empty again */
-  constructor(block: SessionBlock, onBlocked: () => void, onDrained: () => void) {
+  constructor(block: SessionBlock, site: RingWriterSite) {
     this.#words = block.words
     this.#ring = block.ring
     this.#header = headerView(block.ring)
     this.#mask = block.ring.length - 1
-    this.#onBlocked = onBlocked
-    this.#onDrained = onDrained
+    this.#site = site
   }
 
   /** Whether records wait for room. */
@@ -67,7 +74,7 @@ export class RingWriter {
       at = this.#push(kind, id, bytes, start, end, true)
       if (at === DONE) return
       Atomics.store(this.#words, WORD.queued, 1)
-      this.#onBlocked()
+      this.#site.blocked()
     }
     // This makes a copy. `slice` of a Buffer would share the bytes, and their owner changes them after this call.
     this.#queue.push({ kind, id, bytes: new Uint8Array(bytes.subarray(at, end)), written: 0 })
@@ -88,7 +95,7 @@ export class RingWriter {
     if (this.#queue.length > 0) return
     Atomics.store(this.#words, WORD.queued, 0)
     this.#wakeReader()
-    this.#onDrained()
+    this.#site.drained()
   }
 
   /** @returns `DONE`, or the offset of the first byte that found no room. */
@@ -140,7 +147,7 @@ export class RingWriter {
       // The writer reads the position once more after it has set the word: a reader that moved before that did not
       // see `roomWanted`.
       if (Atomics.load(words, WORD.ringRead) !== read) continue
-      if (!mayWait) return -1
+      if (!mayWait || !this.#site.willHaveRoom()) return -1
       const woken = Atomics.wait(words, WORD.ringRead, read, ROOM_WAIT_MS)
       if (woken === 'timed-out' && Atomics.load(words, WORD.ringRead) === read) return -1
     }
@@ -200,6 +207,7 @@ export class RingReader {
     // An interrupted call took a record and did not publish the new read position: do it now.
     if (this.#position !== Atomics.load(words, WORD.ringRead)) this.#tellWriter()
     while (this.hasRecords) this.#next(handler)
+    if (Atomics.load(words, WORD.listens) === 1) Atomics.store(words, WORD.listens, 0)
   }
 
   /**

@@ -91,13 +91,14 @@ export class HostedSession {
     this.#block = block
     this.#context = context
     this.#handledId = Atomics.load(block.words, WORD.requestId)
-    this.#ring = new RingWriter(
-      block,
+    this.#ring = new RingWriter(block, {
+      // Between requests, and while it runs a listener, the caller may use other connections. This thread must serve them.
+      willHaveRoom: () => this.isBusy && Atomics.load(block.words, WORD.listens) === 0,
       // Between requests reading goes on: otherwise a server whose notifications nobody takes would be blocked in its
       // write, and keep them for all its sessions.
-      () => this.isBusy && this.#session?.pauseReading(),
-      () => this.#session?.resumeReading(),
-    )
+      blocked: () => this.isBusy && this.#session?.pauseReading(),
+      drained: () => this.#session?.resumeReading(),
+    })
     this.#sink = new RingRowSink(this.#ring)
   }
 

@@ -71,11 +71,7 @@ describe('a reader of the ring', () => {
         tearCount += 1
         endless()
       }
-      const writer = new RingWriter(
-        block,
-        () => {},
-        () => {},
-      )
+      const writer = new RingWriter(block, { willHaveRoom: () => true, blocked() {}, drained() {} })
       const reader = new RingReader(block, () => tear('whenever it has made room'))
       const taken: [number, Buffer][] = []
       const handler = {

@@ -17,7 +17,7 @@ interface Ring {
 function newRing(): Ring {
   const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(RING_BYTES)))
   const nothing = (): void => {}
-  const writer = new RingWriter(block, nothing, nothing)
+  const writer = new RingWriter(block, { willHaveRoom: () => true, blocked: nothing, drained: nothing })
   const reader = new RingReader(block, nothing)
   const taken: string[] = []
   const record = (_kind: number, _id: number, bytes: Buffer, start: number, end: number): void =>
