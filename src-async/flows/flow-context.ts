@@ -14,6 +14,7 @@ import { type ConnectionValues, connectionValues } from '../values/value-options
 import { CANCEL_GRACE_MS } from '../wire/grace.ts'
 import { RELEASE_GUARD } from '../wire/guard.ts'
 import type { Flight, Limits, SessionState } from '../wire/operations.ts'
+import { schemaChangesOf } from './schema-changes.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
 /** How long closing a portal or a prepared statement may take, even after the call's time limit. */
@@ -88,7 +89,7 @@ export function createFlowContext(
     registry,
     rows,
     meaning,
-    statements: new StatementCache(limits, registry),
+    statements: new StatementCache(limits, registry, schemaChangesOf(place)),
     out: new ByteWriter(4096),
     begin,
     scopeBegin: null,

@@ -29,7 +29,7 @@ const COLUMN_TYPES = [
 /** Adds these types to the registry. Asks the server only about types that are not in it. */
 export function* learnTypes(context: FlowContext, oids: Iterable<number>): Flow<void> {
   const { registry, state } = context
-  if (registry.forgetIfOutdated()) context.statements.clear()
+  context.statements.forgetOutdated()
   const unknown = unknownTypes(registry, oids)
   // In a failed transaction the server refuses every query, so no new rows can come either.
   if (unknown.length === 0 || state.transactionStatus === 'E') return

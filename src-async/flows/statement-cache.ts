@@ -4,6 +4,7 @@
  * transaction that had either. See docs/guides/prepared-statements.md. A statement that is dropped from the cache is
  * not closed at once. Its name waits here and is sent with the next request, so dropping costs no round trip.
  */
+import type { SchemaChanges } from './schema-changes.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
 import { TextMemory } from './text-memory.ts'
@@ -45,6 +46,12 @@ const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
 const SCHEMA_COMMANDS = /^(?:CREATE|ALTER|DROP|IMPORT|DISCARD|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
 /** Commands that may change the parts of a type with a known OID. */
 const TYPE_COMMANDS = /^(?:ALTER|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
+
+/**
+ * Commands that may change what texts and types mean for other connections too. CREATE is missing, because programs create
+ * temporary tables all the time, and a new name changes the meaning of few texts.
+ */
+const SHARED_COMMANDS = /^(?:ALTER|DROP|IMPORT|COMMIT PREPARED)\b/
 
 /** Commands that may remove prepared statements of any name. */
 const FORGETTING_COMMANDS = /^(?:DEALLOCATE|DISCARD|DO|CALL)\b/
@@ -99,10 +106,21 @@ export class StatementCache {
   /** Counts statements that may have had any effect. */
   #unknownCalls = 0
 
-  /** @param registry gets the same notices about the ends of transactions as the cache */
-  constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
+  readonly #changes: SchemaChanges
+  /** How many changes of other connections this one has followed. */
+  #seenChanges: number
+  /** Whether this transaction has changed the schema. Other connections see that when it is committed. */
+  #hasAnnounced = false
+
+  /**
+   * @param registry gets the same notices about the ends of transactions as the cache
+   * @param changes what other connections to the database have changed
+   */
+  constructor(limits: StatementCacheLimits, registry: CodecRegistry, changes: SchemaChanges = { count: 0 }) {
     this.#limits = limits
     this.#registry = registry
+    this.#changes = changes
+    this.#seenChanges = changes.count
     this.texts = new TextMemory(limits.lifetimeMs)
   }
 
@@ -121,7 +139,7 @@ export class StatementCache {
   }
 
   get(key: string): Statement | null {
-    if (this.#registry.forgetIfOutdated()) this.clear()
+    this.forgetOutdated()
     const entry = this.#entries.get(key)
     if (entry === undefined) return null
     if (entry.expiresAtMs < Date.now()) {
@@ -132,6 +150,25 @@ export class StatementCache {
     this.#entries.delete(key)
     this.#entries.set(key, entry)
     return entry.statement
+  }
+
+  /**
+   * Forgets what may be out of date: everything, when a value has shown that a type was altered, or another connection of
+   * this thread has changed the schema; types, and the statements that use them, when they are as old as a statement may be.
+   */
+  forgetOutdated(): void {
+    const registry = this.#registry
+    const { lifetimeMs } = this.#limits
+    if (this.#seenChanges !== this.#changes.count) {
+      this.#seenChanges = this.#changes.count
+      registry.forget()
+      this.clear()
+    } else if (registry.forgetIfOutdated()) {
+      this.clear()
+    } else if (lifetimeMs > 0 && registry.isLearnedBefore(Date.now() - lifetimeMs)) {
+      for (const [key, { statement }] of this.#entries) if (this.#isLearned(statement)) this.forget(key)
+      registry.forget()
+    }
   }
 
   /** Whether there is an entry for the key. Does not count as a use. */
@@ -222,12 +259,16 @@ export class StatementCache {
     if (FORGETTING_COMMANDS.test(tag)) this.losses += 1
     switch (tag) {
       case 'DEALLOCATE ALL':
+        this.#registry.forget()
         return this.#clearLost()
       case 'DISCARD ALL':
+        this.#registry.forget()
         this.#hasSettings = false
         return this.#clearLost()
       case 'COMMIT':
         this.commits += 1
+        if (this.#hasAnnounced) this.#announce()
+        this.#hasAnnounced = false
         // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
         return this.#endTransaction(true)
@@ -243,6 +284,9 @@ export class StatementCache {
         if (!SCHEMA_COMMANDS.test(tag)) return
         this.#touch()
         if (TYPE_COMMANDS.test(tag)) this.#registry.forget()
+        if (!SHARED_COMMANDS.test(tag)) return
+        this.#announce()
+        this.#hasAnnounced = true
     }
   }
 
@@ -268,6 +312,13 @@ export class StatementCache {
     // `#isTouched` stays true, because a rollback to a savepoint does not end the transaction.
     if (this.#isTouched) this.clear()
     this.#registry.settle(isCommitted)
+  }
+
+  /** Tells the other connections of the thread that the schema has changed. This one has emptied its cache. */
+  #announce(): void {
+    if (this.#seenChanges !== this.#changes.count) this.#registry.forget()
+    this.#changes.count += 1
+    this.#seenChanges = this.#changes.count
   }
 
   #touchSettings(): void {

@@ -44,6 +44,8 @@ export class CodecRegistry {
   /** The choices for types that are not built in, by full name: a type that is dropped and created again has another OID. */
   #chosenByName: Map<string, Choice> | null = null
   #learned: Map<number, TypeRecord> | null = null
+  /** When the first of the learned types was learned, on the clock of `Date.now()`. */
+  #learnedAtMs = 0
   /** Types learned in the open transaction; a rollback removes them. */
   #tentative: Set<number> | null = null
   /** The codecs that are not simply built in; cleared when a choice or a learned type changes them. */
@@ -165,7 +167,10 @@ export class CodecRegistry {
 
   /** Adds descriptions of types from the server. @param isTentative whether a rollback of the transaction may undo them */
   learn(records: readonly TypeRecord[], isTentative = false): void {
-    this.#learned ??= new Map()
+    if (this.#learned === null) {
+      this.#learned = new Map()
+      this.#learnedAtMs = Date.now()
+    }
     for (const record of records) {
       if (BUILT_IN_CODECS.has(record.oid) || this.#learned.has(record.oid)) continue
       this.#learned.set(record.oid, record)
@@ -206,6 +211,11 @@ export class CodecRegistry {
     const wasOutdated = this.#isOutdated
     if (wasOutdated) this.forget()
     return wasOutdated
+  }
+
+  /** Whether there are learned types, and the first was learned before this time of `Date.now()`. */
+  isLearnedBefore(timeMs: number): boolean {
+    return this.#learned !== null && this.#learnedAtMs < timeMs
   }
 
   #choiceFor(oid: number): ((base: Codec) => Codec) | undefined {
