@@ -107,3 +107,13 @@ test('a listener that throws during a COPY TO ends it', () => {
     expect(con.fetchval('select %s::int', [i])).toBe(i)
   }
 })
+
+test('a listener that uses another connection makes the worker serve it, also when the ring is full', () => {
+  const log = db.connect(sharedServer().dsn(), { autocommit: true })
+  log.execute('create temp table log (line text)')
+  con.addNoticeListener((notice) => log.execute('insert into log values (%s)', [notice.primaryMessage]))
+  // Two megabytes; the ring has room for one. With 20 ms for each notice this would take forty seconds.
+  con.execute("do $$ begin for i in 1..2000 loop raise notice '%', repeat('q', 1000); end loop; end $$")
+  expect(log.fetchval('select count(distinct line)::int * count(*)::int from log')).toBe(2000)
+  log.close()
+}, 20_000)

@@ -1,7 +1,7 @@
 /** The ring between the two threads, written and read by one thread. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
-import { RECORD, type SessionBlock, sessionBlockBytes, viewSessionBlock } from '../../../worker/channel/layout.ts'
+import { RECORD, WORD, type SessionBlock, sessionBlockBytes, viewSessionBlock } from '../../../worker/channel/layout.ts'
 import { RingReader, RingWriter } from '../../../worker/channel/ring.ts'
 
 const RING_BYTES = 1 << 16
@@ -64,4 +64,31 @@ test('after a rewind comes a record of any size, and no record is overwritten th
   }
   expect(taken.length).toBe(sent.length)
   expect(taken.findIndex((text, i) => text !== sent[i])).toBe(-1)
+})
+
+test.each([
+  ['waits for room while the reader takes records', true, 1],
+  ['does not wait while the reader takes none', false, 0],
+])('a writer %s', (_name, willHaveRoom, waits) => {
+  const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(RING_BYTES)))
+  const writer = new RingWriter(block, { willHaveRoom: () => willHaveRoom, blocked() {}, drained() {} })
+  const wait = vi.spyOn(Atomics, 'wait')
+  const record = Buffer.alloc(RING_BYTES / 8)
+  for (let i = 0; i < 10; i++) writer.write(RECORD.rows, 1, record, 0, record.length)
+  expect([writer.isQueueing, wait.mock.calls.length]).toEqual([true, waits])
+  wait.mockRestore()
+})
+
+test('the word that says that a listener runs is cleared by the end of the drain, not by the end of the listener', () => {
+  const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(RING_BYTES)))
+  const writer = new RingWriter(block, { willHaveRoom: () => true, blocked() {}, drained() {} })
+  const reader = new RingReader(block, () => {})
+  for (let i = 0; i < 3; i++) writer.write(RECORD.event, 1, Buffer.from('{}'), 0, 2)
+  const seen: number[] = []
+  const record = (): void => {
+    seen.push(Atomics.load(block.words, WORD.listens))
+    Atomics.store(block.words, WORD.listens, 1)
+  }
+  reader.drain({ record })
+  expect([...seen, Atomics.load(block.words, WORD.listens)]).toEqual([0, 1, 1, 0])
 })
