@@ -125,7 +125,7 @@ export function* runAtOnce(
   }
   requireUtf8Rows(context, statement, tag)
   statement.provenIn = statements.proof
-  remember(context, request, statement)
+  remember(context, request, { statement, wasPrinted: rows.wasPrinted })
   return { statement, tag }
 }
 
@@ -169,12 +169,20 @@ function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest
   return isOneOff !== true && statements.isCacheable(sql)
 }
 
+interface Finished {
+  readonly statement: Statement
+  readonly wasPrinted: boolean
+}
+
 /** Remembers how to run the text the next time. */
-function remember(context: FlowContext, { sql, values }: StatementRequest, statement: Statement): void {
+function remember(context: FlowContext, { sql, values }: StatementRequest, { statement, wasPrinted }: Finished): void {
   const { statements, out } = context
   const { name } = statement
   if (name === '') {
-    if (statements.texts.runKind(sql) === undefined) statements.texts.rememberRun(sql, 'again')
+    // To print the rows takes the server ten times as long as to send them as text. Arguments keep the text as it is: one
+    // that the server has accepted as text might be refused after a description.
+    const kind = wasPrinted && values.length === 0 ? 'described' : 'again'
+    if (statements.texts.runKind(sql) === undefined) statements.texts.rememberRun(sql, kind)
     return
   }
   try {
@@ -225,6 +233,8 @@ class UndescribedRows implements RowSink {
   #statement: Statement | null = null
   #sink: RowSink | null = null
   #failure: unknown = null
+  /** Whether values went back to the server, which has printed them as text. */
+  wasPrinted = false
   /** Runs of rows that wait for the end of the round trip. */
   readonly #waiting: Uint8Array[] = []
 
@@ -274,6 +284,7 @@ class UndescribedRows implements RowSink {
       const statement = this.#makeStatement()
       if (!this.#hasTextRows && hasUnreadable(statement) && this.#waiting.length > 0) return null
       const columns = this.#hasTextRows ? [] : textColumnsOf(statement, this.#request.rows)
+      this.wasPrinted = columns.length > 0 && this.#waiting.length > 0
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
       this.#sink = this.#init.sinkFor(statement)

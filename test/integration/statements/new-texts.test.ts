@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as db from 'syncpg'
 import { connect } from 'syncpg/async'
 import { type Driver, openDriver } from '../../parity/driver.ts'
+import { startProxy } from '../../support/proxy.ts'
 import { askServer, createDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const WORLDS = [
@@ -250,6 +251,24 @@ test('a time limit that passes after the statement has ended does not claim that
   }
   await con.close()
   expect([...outcomes].filter((outcome) => !['rows 2000', 'QueryTimeoutError 0'].includes(outcome))).toEqual([])
+})
+
+// The server prints them in the first run: the values go back to it. Later runs ask for their text at once.
+test('rows that only the server can print go back to it in the first run only', async () => {
+  const server = sharedServer()
+  const proxy = await startProxy(server)
+  const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)
+  const con = await connect(`${dsn}?sslmode=disable`)
+  const sentBytes: number[] = []
+  for (let run = 0; run < 3; run += 1) {
+    const before = proxy.forwardedBytes.toServer
+    const rows = await con.fetch('select g::money as m from generate_series(1, 5000) g')
+    expect(rows.length).toBe(5000)
+    sentBytes.push(proxy.forwardedBytes.toServer - before)
+  }
+  await con.close()
+  await proxy.close()
+  expect(sentBytes.map((bytes) => bytes > 5000)).toEqual([true, false, false])
 })
 
 test('a function with a lasting effect runs once, although its rows are refused', async () => {
