@@ -15,7 +15,8 @@ import { type ValueMeaning, requireMeaning, withMeaning } from './values/text-va
 export interface CallOptions extends TimeoutOption {
   /**
    * Cancels the statement on the server. The call then fails with the signal's reason, unless the statement had
-   * finished. If the server has not stopped the statement 5 seconds later, the connection is closed.
+   * finished. If the server has not stopped the statement 5 seconds later, the connection is closed. For a call of a
+   * pool, the signal and `timeout` end the wait for a connection too.
    */
   readonly signal?: AbortSignal | undefined
 }

@@ -5,6 +5,7 @@
 import type { Elements } from '../batch.ts'
 import {
   type BatchOptions,
+  type CallOptions,
   type ExecuteOptions,
   type FetchOptions,
   type ResultOptions,
@@ -25,6 +26,7 @@ import type { Row, Values } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
 import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
+import { CallLimit } from './call-limit.ts'
 import { Keeper } from './keeper.ts'
 import type { Lease } from './lease.ts'
 import {
@@ -98,6 +100,7 @@ const DEFAULT_CLOSE_LIMIT_MS = 10_000
 
 /**
  * A pool of connections, made by `createPool`. `C` is the class of its connections; see the option `connectionClass`.
+ * The `timeout` and the `signal` of a call that runs a statement cover the wait for a connection too.
  */
 export class Pool<C extends Connection = Connection> {
   static {
@@ -195,11 +198,11 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Runs a statement on a connection of the pool and drops its rows; see `Connection.execute`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
-   *   QueryTimeoutError after `timeout`
+   *   QueryTimeoutError after `timeout`; PoolTimeoutError when no connection is free by then, or within `acquireTimeout`
    * @example await pool.execute('update item set price = price + 1 where id = $1', [1])
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
-    return this.#once((connection) => connection.execute(sql, values, options), this.execute)
+    return this.#once((connection, rest) => connection.execute(sql, values, rest), options, this.execute)
   }
 
   /**
@@ -216,7 +219,7 @@ export class Pool<C extends Connection = Connection> {
   ): Promise<QueryResult<T>>
   async query<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
   async query(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<unknown>> {
-    return this.#once((connection) => connection.query(sql, values, options), this.query)
+    return this.#once((connection, rest) => connection.query(sql, values, rest), options, this.query)
   }
 
   /**
@@ -224,7 +227,7 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.executemany('insert into item (name) values ($1)', [['milk'], ['bread']])
    */
   async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
-    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
+    return this.#once((connection, rest) => connection.executemany(sql, elements, rest), options, this.executemany)
   }
 
   /**
@@ -242,26 +245,26 @@ export class Pool<C extends Connection = Connection> {
     options?: ResultOptions,
   ): Promise<RowOf<T>[]>
   async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
-    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
+    return this.#once((connection, rest) => connection.fetchmany(sql, elements, rest), options, this.fetchmany)
   }
 
   /**
    * Runs a statement on a connection of the pool and returns all its rows; see `Connection.fetch`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
-   *   QueryTimeoutError after `timeout`
+   *   QueryTimeoutError after `timeout`; PoolTimeoutError when no connection is free by then, or within `acquireTimeout`
    * @example const rows = await pool.fetch('select * from item where price < $1', [5])
    */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
-    return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
+    return this.#once((connection, rest) => connection.fetch(sql, values, rest), options, this.fetch)
   }
 
   /**
    * Runs a statement on a connection of the pool and returns its first row; null when there is none. See
    * `Connection.fetchrow`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
-   *   QueryTimeoutError after `timeout`
+   *   QueryTimeoutError after `timeout`; PoolTimeoutError when no connection is free by then, or within `acquireTimeout`
    * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
    */
   async fetchrow<T>(
@@ -271,14 +274,14 @@ export class Pool<C extends Connection = Connection> {
   ): Promise<T | null>
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
   async fetchrow(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown> {
-    return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
+    return this.#once((connection, rest) => connection.fetchrow(sql, values, rest), options, this.fetchrow)
   }
 
   /**
    * Runs a statement on a connection of the pool and returns one value of its first row; null when there is no row. See
    * `Connection.fetchval`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
-   *   QueryTimeoutError after `timeout`
+   *   QueryTimeoutError after `timeout`; PoolTimeoutError when no connection is free by then, or within `acquireTimeout`
    * @example const count = await pool.fetchval('select count(*) from item')
    */
   async fetchval<T = unknown>(
@@ -287,7 +290,7 @@ export class Pool<C extends Connection = Connection> {
     column?: number | string,
     options?: FetchOptions,
   ): Promise<T | null> {
-    return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
+    return this.#once((connection, rest) => connection.fetchval<T>(sql, values, column, rest), options, this.fetchval)
   }
 
   /**
@@ -295,7 +298,11 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.copyRecordsToTable('item', { records: [['milk', 1]], columns: ['name', 'price'] })
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
-    return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
+    return this.#once(
+      (connection, rest) => connection.copyRecordsToTable(table, rest),
+      options,
+      this.copyRecordsToTable,
+    )
   }
 
   /**
@@ -305,7 +312,7 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.copyToTable('item', { source: ['milk,1\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(table: string, options: CopyTo): Promise<string> {
-    return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
+    return this.#once((connection, rest) => connection.copyToTable(table, rest), options, this.copyToTable)
   }
 
   /**
@@ -315,7 +322,7 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.copyFromTable('item', { output: (chunk) => console.log(String(chunk)) })
    */
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
-    return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
+    return this.#once((connection, rest) => connection.copyFromTable(table, rest), options, this.copyFromTable)
   }
 
   /**
@@ -325,7 +332,7 @@ export class Pool<C extends Connection = Connection> {
    * @example await pool.copyFromQuery('select * from item', [], { output: (chunk) => console.log(String(chunk)) })
    */
   async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
-    return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
+    return this.#once((connection, rest) => connection.copyFromQuery(query, values, rest), options, this.copyFromQuery)
   }
 
   /**
@@ -518,7 +525,8 @@ export class Pool<C extends Connection = Connection> {
     const lease = slot.lend(this.#giveBack, place)
     this.#leases.set(lease.connection, { lease, slot })
     if (hooks.setup !== undefined) {
-      const late = (): Error => new PoolTimeoutError(`pool.acquire: the setup hook did not end within ${limitMs} ms`)
+      const late = (): Error =>
+        new PoolTimeoutError(`pool.acquire: the setup hook did not end within ${limitMs} ms`, { notStarted: true })
       const limit = { limitMs: Math.max(1, deadlineMs - performance.now()), late, signal }
       await this.#setUp(slot, lease, withLimit(callHook(hooks.setup, lease.connection), limit))
     }
@@ -535,18 +543,23 @@ export class Pool<C extends Connection = Connection> {
     }
   }
 
-  async #once<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
+  /** Runs one call on a connection of the pool. The time limit and the signal in its options cover the wait for one too. */
+  async #once<T, O extends CallOptions | undefined>(
+    fn: (connection: Connection, options: O) => Promise<T>,
+    options: O,
+    caller: (...args: never[]) => unknown,
+  ): Promise<T> {
     this.#requireOpen()
     const { trackLeases, hooks, resetLimitMs } = this.#settings
     // With a `setup` hook or `trackLeases` the call needs a full lease, so it takes the way of `acquire`.
     const slot = trackLeases || hooks.setup !== undefined ? null : this.#keeper.take()
     if (slot === null || slot.isClosed) {
       if (slot !== null) this.#keeper.put(slot)
-      return this.#onceLent(fn, caller)
+      return this.#onceLent(fn, options, caller)
     }
     const lease = slot.lendForCall(this.#giveBack)
     try {
-      return await fn(lease.connection)
+      return await fn(lease.connection, options)
     } finally {
       // The lease is over when the pool was terminated meanwhile, or when a listener has released the connection.
       if (!lease.isOver) {
@@ -557,10 +570,16 @@ export class Pool<C extends Connection = Connection> {
     }
   }
 
-  async #onceLent<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
-    const connection = await this.#acquire({}, caller)
+  async #onceLent<T, O extends CallOptions | undefined>(
+    fn: (connection: Connection, options: O) => Promise<T>,
+    options: O,
+    caller: (...args: never[]) => unknown,
+  ): Promise<T> {
+    const limit = new CallLimit(options, caller.name)
+    const timeout = Math.min(limit.limitMs, this.#settings.acquireLimitMs)
+    const connection = await this.#acquire({ timeout, signal: limit.signal }, caller)
     try {
-      return await fn(connection)
+      return await fn(connection, limit.rest(options))
     } finally {
       void this.#releaseQuietly(connection)
     }

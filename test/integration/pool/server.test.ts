@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PoolTimeoutError } from '../../../src-async/errors/client-errors.ts'
+import type { CallOptions } from '../../../src-async/call-options.ts'
 import { AdminShutdownError } from '../../../src-async/errors/sqlstates.ts'
 import { OperationalError } from '../../../src-async/errors/tree.ts'
 import { createPool } from '../../../src-async/pool/create-pool.ts'
@@ -23,6 +24,141 @@ async function open(options: PoolOptions = {}, dsn = server.dsn()): Promise<Pool
 async function kill(backendPid: number): Promise<void> {
   await endBackend(server, backendPid)
 }
+
+describe('the time limit and the signal of a call cover the wait for a connection', () => {
+  const calls: [string, (pool: Pool, options: CallOptions, source: Iterable<string>) => Promise<unknown>][] = [
+    ['execute', (pool, options) => pool.execute(INSERT, [], options)],
+    ['query', (pool, options) => pool.query(INSERT, [], options)],
+    ['fetch', (pool, options) => pool.fetch(INSERT, [], options)],
+    ['fetchrow', (pool, options) => pool.fetchrow(INSERT, [], options)],
+    ['fetchval', (pool, options) => pool.fetchval(INSERT, [], 0, options)],
+    ['executemany', (pool, options) => pool.executemany(INSERT, [[]], options)],
+    ['fetchmany', (pool, options) => pool.fetchmany(INSERT, [[]], options)],
+    ['copyToTable', (pool, options, source) => pool.copyToTable('late', { ...options, source })],
+    ['copyFromTable', (pool, options) => pool.copyFromTable('late', { ...options, output() {} })],
+    ['copyFromQuery', (pool, options) => pool.copyFromQuery('select 1', [], { ...options, output() {} })],
+    [
+      'copyRecordsToTable',
+      (pool, options, source) => pool.copyRecordsToTable('late', { ...options, records: source as Iterable<never> }),
+    ],
+  ]
+  const INSERT = 'insert into late values (1) returning id'
+
+  test.each(calls)('of %s', async (_name, call) => {
+    const pool = await open({ maxSize: 1, acquireTimeout: 60_000 })
+    const con = await pool.acquire()
+    await con.execute('create temp table late (id int)')
+    let hasRead = false
+    // oxlint-disable-next-line require-yield
+    const source = (function* read(): Generator<string> {
+      hasRead = true
+    })()
+    await expect(call(pool, { timeout: 20 }, source)).rejects.toMatchObject({
+      name: 'PoolTimeoutError',
+      message: expect.stringContaining('no connection became free within 20 ms: 1 of at most 1'),
+      notStarted: true,
+    })
+    const controller = new AbortController()
+    const { signal } = controller
+    const reason = new Error('the user has left')
+    const aborted = call(pool, { signal }, source)
+    expect(pool.getWaitingCount()).toBe(1)
+    controller.abort(reason)
+    await expect(aborted).rejects.toBe(reason)
+    const refused = call(pool, { signal }, source)
+    expect(pool.getWaitingCount()).toBe(0)
+    await expect(refused).rejects.toBe(reason)
+    expect([hasRead, await con.fetchval('select count(*)::int from late')]).toEqual([false, 0])
+    await pool.release(con)
+    await expect(call(pool, { signal }, source)).rejects.toBe(reason)
+    expect(await pool.fetchval('select count(*)::int from late')).toBe(0)
+    await call(pool, { timeout: 60_000, signal: new AbortController().signal }, [])
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(con.backendPid)
+  })
+
+  test('of an embedded database', async () => {
+    const pool = await open({}, 'pglite:')
+    const con = await pool.acquire()
+    await expect(pool.fetchval('select 1', [], 0, { timeout: 20 })).rejects.toBeInstanceOf(PoolTimeoutError)
+    await expect(pool.fetchval('select 1', [], 0, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+    await pool.release(con)
+    expect(await pool.fetchval('select 7')).toBe(7)
+  })
+
+  test('the statement gets what the wait has left', async () => {
+    const pool = await open({ maxSize: 1 })
+    const con = await pool.acquire()
+    const call = pool.fetchval('select pg_sleep(60)', [], 0, { timeout: 1000 })
+    const failure = call.catch((error: unknown) => error)
+    await con.execute('select pg_sleep(0.2)')
+    await pool.release(con)
+    const { name, message } = (await failure) as Error
+    const left = Number(/time limit of (\d+) ms/.exec(message)?.[1])
+    expect([name, left > 0, left <= 800]).toEqual(['QueryTimeoutError', true, true])
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(con.backendPid)
+  })
+
+  test('a signal that aborts after the wait cancels the statement', async () => {
+    const pool = await open({ maxSize: 1 })
+    const con = await pool.acquire()
+    const controller = new AbortController()
+    const call = pool.execute('select pg_sleep(60)', [], { signal: controller.signal })
+    const failure = call.catch((error: unknown) => error)
+    await pool.release(con)
+    const isRunning = "select from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'"
+    await vi.waitUntil(async () => (await askServer(server, isRunning, [con.backendPid])).length > 0)
+    controller.abort('enough')
+    expect(await failure).toBe('enough')
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(con.backendPid)
+  })
+
+  test.each([60_000, null, 0, Infinity, undefined])(
+    'acquireTimeout ends a wait before a timeout of %s',
+    async (timeout) => {
+      const pool = await open({ maxSize: 1, acquireTimeout: 20 })
+      await pool.acquire()
+      await expect(pool.fetch('select 1', [], { timeout })).rejects.toThrow('no connection became free within 20 ms')
+    },
+  )
+
+  test('nothing runs when the limit passes while the thread is blocked', async () => {
+    const pool = await open({ maxSize: 1 })
+    const con = await pool.acquire()
+    const endsMs = performance.now() + 30
+    const call = pool.execute('create temp table late (id int)', [], { timeout: 20 })
+    void pool.release(con)
+    while (performance.now() < endsMs);
+    await expect(call).rejects.toMatchObject({
+      name: 'PoolTimeoutError',
+      message: expect.stringContaining('pool.execute: the time limit of 20 ms passed while the call waited'),
+      notStarted: true,
+    })
+    expect(await pool.fetchval(`select to_regclass('late')::text`)).toBe(null)
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(con.backendPid)
+  })
+
+  test('the limit covers the setup hook', async () => {
+    const pool = await open({ maxSize: 1, setup: () => new Promise(() => {}) })
+    await expect(pool.fetch('select 1', [], { timeout: 20 })).rejects.toMatchObject({
+      name: 'PoolTimeoutError',
+      message: expect.stringContaining('the setup hook did not end within 20 ms'),
+      notStarted: true,
+    })
+  })
+
+  test.each([{ timeout: 'soon' }, { signal: 'abort' }])(
+    'a call with %o is refused before it waits',
+    async (options) => {
+      const pool = await open({ maxSize: 1 })
+      await pool.acquire()
+      const call = pool.fetchval('select 1', [], 0, options as never)
+      expect(pool.getWaitingCount()).toBe(0)
+      await expect(call).rejects.toThrow(/^fetchval: (timeout|signal): expected /)
+    },
+  )
+})
 
 describe('traffic', () => {
   test("a release that does not wait undoes the lease's changes too", async () => {
