@@ -146,6 +146,37 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
   })
 })
 
+/** The table of docs/decisions/new-texts.md: values that a new text takes, and a described one refuses. */
+const LENIENT = [
+  ['boolean', 1, 'true'],
+  ['bytea', 5, String.raw`\x35`],
+  ['date', 20240101, '2024-01-01'],
+  ['timestamp', 20240101, '2024-01-01 00:00:00'],
+  ['interval', 5, '00:00:05'],
+  ['"char"', 'abc', 'a'],
+  ['oid', -1, '4294967295'],
+  ['xid8', -1, '18446744073709551615'],
+  ['cidr', 5, '5.0.0.0/8'],
+  ['json', 5n, '5'],
+  ['jsonb', 5n, '5'],
+  ['regclass', 1259, 'pg_class'],
+  ['regtype', 23, 'integer'],
+  ['name', 5, '5'],
+  ['jsonpath', true, 'true'],
+  ['tsvector', 5, "'5'"],
+] as const
+
+test.each(['async', 'blocking'] as const)('what a new text takes and a described one refuses, %s', async (face) => {
+  const con = await openDriver(face, sharedServer().dsn())
+  for (const [i, [type, value, text]] of LENIENT.entries()) {
+    await con.execute(`create temp table lenient_${i} (v ${type})`)
+    const sql = `insert into lenient_${i} values ($1) returning v::text`
+    for (let run = 0; run < 4; run += 1) expect([type, await con.rows(sql, [value])]).toEqual([type, [[text]]])
+    await expect(async () => con.prepared(sql, [value])).rejects.toMatchObject({ name: 'DataError' })
+  }
+  await con.close()
+})
+
 /** Names beside 63 bytes, the most that the server keeps of one. It cuts a longer one before a character that does not fit. */
 const NAMES = ['t'.repeat(63), 't'.repeat(64), 't'.repeat(500), 'é'.repeat(31), 'é'.repeat(32), '😀'.repeat(16)]
 const CUT = ['t'.repeat(63), 't'.repeat(63), 't'.repeat(63), 'é'.repeat(31), 'é'.repeat(31), '😀'.repeat(15)]
