@@ -11,6 +11,8 @@ import { schemaHint, withHint } from '../errors/hints.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
 import { describeValue } from '../errors/describe-value.ts'
+import { name } from '../values/codecs/system.ts'
+import { binaryName } from '../values/codecs/text.ts'
 import { type ListCode, type SlowWay, listCode } from '../values/list-code.ts'
 import { literalText } from '../values/literal-text.ts'
 import { type Values, listed } from '../values/record.ts'
@@ -228,7 +230,8 @@ export class RecordEncoder implements SlowWay {
   constructor(out: ByteWriter, columns: readonly Column[], codecs: readonly Codec[], format: RecordFormat = BINARY) {
     this.#out = out
     this.#columns = columns
-    this.#codecs = codecs
+    // A name that is too long is refused at every record, and never cut in the first records alone.
+    this.#codecs = codecs.map((codec) => (codec === name ? binaryName : codec))
     this.#format = format
     this.#isText =
       format.format === 'text' || (format.format === 'either' && codecs.some((codec) => codec.format === 0))

@@ -15,11 +15,10 @@ import { json, jsonb, jsonpath, voidCodec } from './codecs/json.ts'
 import { cidr, inet, macaddr, macaddr8 } from './codecs/network.ts'
 import { numeric } from './codecs/numeric.ts'
 import { multirangeCodec, rangeCodec } from './codecs/range.ts'
-import { anyArray, pgLsn, regCodec, snapshotCodec, tid, vectorCodec, xid8 } from './codecs/system.ts'
+import { anyArray, name, pgLsn, regCodec, snapshotCodec, tid, vectorCodec, xid8 } from './codecs/system.ts'
 import {
   bpchar,
   cstring,
-  name,
   refcursor,
   singleByteChar,
   text,

@@ -7,7 +7,8 @@
 import { bool } from './codecs/boolean.ts'
 import { float8 } from './codecs/floats.ts'
 import { int2, int4, int8, oid } from './codecs/integers.ts'
-import { bpchar, name, text, varchar } from './codecs/text.ts'
+import { name } from './codecs/system.ts'
+import { binaryName, bpchar, text, varchar } from './codecs/text.ts'
 import { canGenerateCode } from './code-generation.ts'
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Codec } from './codec.ts'
@@ -46,12 +47,12 @@ function fixed(name: string, size: number, test: string, write: string): Kind {
   return { name, most: 4 + size, test, write: `view.setInt32(p, ${size}); ${write}; p += ${4 + size}` }
 }
 
-const SHORT_TEXT: Kind = {
-  name: 'text',
-  most: 4 + MOST_SHORT_TEXT,
-  test: `typeof v === 'string' && v.length <= ${MOST_SHORT_TEXT} && (n = writeAscii(b, p + 4, v)) >= 0`,
-  write: 'view.setInt32(p, n); p += 4 + n',
+function ascii(name: string, most: number): Kind {
+  const test = `typeof v === 'string' && v.length <= ${most} && (n = writeAscii(b, p + 4, v)) >= 0`
+  return { name, most: 4 + most, test, write: 'view.setInt32(p, n); p += 4 + n' }
 }
+
+const SHORT_TEXT = ascii('text', MOST_SHORT_TEXT)
 const INT4 = fixed('int4', 4, `typeof v === 'number' && (v | 0) === v`, 'view.setInt32(p + 4, v)')
 const KINDS: ReadonlyMap<Codec, Kind> = new Map<Codec, Kind>([
   [bool, fixed('bool', 1, 'v === true || v === false', 'b[p + 4] = v ? 1 : 0')],
@@ -71,7 +72,9 @@ const KINDS: ReadonlyMap<Codec, Kind> = new Map<Codec, Kind>([
   [text, SHORT_TEXT],
   [varchar, SHORT_TEXT],
   [bpchar, SHORT_TEXT],
-  [name, SHORT_TEXT],
+  [binaryName, SHORT_TEXT],
+  // The codec of `name` leaves a longer one to the server.
+  [name, ascii('name', 63)],
 ])
 
 /** Writes ASCII text without NUL and returns its length; -1 when the text contains other characters. */

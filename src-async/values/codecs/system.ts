@@ -1,5 +1,5 @@
 /**
- * The server's system types, as the text that the server prints: `pg_lsn`, `xid8`, `tid`, and the two vector types of the
+ * The server's system types, as the text that the server prints: `name`, `pg_lsn`, `xid8`, `tid`, and the two vector types of the
  * catalogs. Source of truth: src/backend/utils/adt/pg_lsn.c, xid.c, tid.c, int.c.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -7,8 +7,25 @@ import { expected, unreadable } from '../../errors/describe-value.ts'
 import { parseArrayText } from '../array-text.ts'
 import { literalText } from '../literal-text.ts'
 import { leaveToServer } from '../text-for-server.ts'
-import { encodeText, text, textFormatCodec } from './text.ts'
+import { binaryName, encodeText, text, textFormatCodec } from './text.ts'
 import type { Codec } from '../codec.ts'
+
+/**
+ * `name`. The server cuts a long one at 63 bytes when it comes as text, and refuses it when it comes in binary. The first runs
+ * of a statement send text, so a name that may be too long always goes as text.
+ */
+export const name: Codec<string> = {
+  ...binaryName,
+  encode(out, value) {
+    if (typeof value === 'string' && mayBeCut(value)) leaveToServer(value, 'name')
+    binaryName.encode(out, value)
+  },
+}
+
+/** Whether a name may have more than 63 bytes in the server's encoding, where a character has at most four. */
+function mayBeCut(value: string): boolean {
+  return value.length > 15 && !/^\p{ASCII}{16,63}$/u.test(value)
+}
 
 const UINT64_MAX = 2n ** 64n - 1n
 

@@ -87,7 +87,8 @@ function textual(name: string, format: 0 | 1, isPlain = false): Codec<string> {
 export const text: Codec<string> = textual('text', 1, true)
 export const varchar: Codec<string> = textual('varchar', 1, true)
 export const bpchar: Codec<string> = textual('bpchar', 1, true)
-export const name: Codec<string> = textual('name', 1)
+/** `name` as it comes, whatever its length: the server refuses a long one in binary. For COPY; see `name` in `system.ts`. */
+export const binaryName: Codec<string> = textual('name', 1)
 export const xml: Codec<string> = textual('xml', 1)
 export const unknown: Codec<string> = textual('unknown', 1)
 export const cstring: Codec<string> = textual('cstring', 1)

@@ -147,6 +147,107 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
   })
 })
 
+/** The table of docs/decisions/new-texts.md: values that a new text takes, and a described one refuses. */
+const LENIENT = [
+  ['boolean', 1, 'true'],
+  ['bytea', 5, String.raw`\x35`],
+  ['date', 20240101, '2024-01-01'],
+  ['timestamp', 20240101, '2024-01-01 00:00:00'],
+  ['interval', 5, '00:00:05'],
+  ['"char"', 'abc', 'a'],
+  ['oid', -1, '4294967295'],
+  ['xid8', -1, '18446744073709551615'],
+  ['cidr', 5, '5.0.0.0/8'],
+  ['json', 5n, '5'],
+  ['jsonb', 5n, '5'],
+  ['regclass', 1259, 'pg_class'],
+  ['regtype', 23, 'integer'],
+  ['name', 5, '5'],
+  ['jsonpath', true, 'true'],
+  ['tsvector', 5, "'5'"],
+] as const
+
+test.each(['async', 'blocking'] as const)('what a new text takes and a described one refuses, %s', async (face) => {
+  const con = await openDriver(face, sharedServer().dsn())
+  for (const [i, [type, value, text]] of LENIENT.entries()) {
+    await con.execute(`create temp table lenient_${i} (v ${type})`)
+    const sql = `insert into lenient_${i} values ($1) returning v::text`
+    for (let run = 0; run < 4; run += 1) expect([type, await con.rows(sql, [value])]).toEqual([type, [[text]]])
+    await expect(async () => con.prepared(sql, [value])).rejects.toMatchObject({ name: 'DataError' })
+  }
+  await con.close()
+})
+
+/** Names beside 63 bytes, the most that the server keeps of one. It cuts a longer one before a character that does not fit. */
+const NAMES = ['t'.repeat(63), 't'.repeat(64), 't'.repeat(500), 'é'.repeat(31), 'é'.repeat(32), '😀'.repeat(16)]
+const CUT = ['t'.repeat(63), 't'.repeat(63), 't'.repeat(63), 'é'.repeat(31), 'é'.repeat(31), '😀'.repeat(15)]
+
+describe.each(WORLDS)('names that are too long, %s, %s', (face, transport) => {
+  let con: Driver
+  beforeAll(async () => {
+    con = await openDriver(face, transport === 'pglite' ? 'pglite:' : sharedServer().dsn({ transport }))
+    await con.execute('create temp table named (id int, label name, labels name[])')
+    await con.execute('create type pg_temp.named_pair as (n name, i int)')
+    await con.execute('create type pg_temp.names as range (subtype = name)')
+    await con.execute('create domain pg_temp.label as name')
+  })
+  afterAll(async () => con.close())
+
+  async function runs(sql: string, ...values: unknown[]): Promise<unknown[]> {
+    const outcomes: unknown[] = []
+    for (let run = 0; run < 4; run += 1) outcomes.push((await con.rows(sql, values))[0]![0])
+    return outcomes
+  }
+
+  test.each(NAMES.map((name, i) => [name, CUT[i]!] as const))('%s is cut at each run', async (name, cut) => {
+    expect(await runs('select $1::name', name)).toEqual(Array.from({ length: 4 }, () => cut))
+    expect(await runs('insert into named (label) values ($1) returning label', name)).toEqual([cut, cut, cut, cut])
+    expect((await con.prepared('select $1::name', [name]))[0]).toEqual([cut])
+    await con.execute(`create temp table "${cut}" ()`)
+    expect(await runs('select count(*)::int from pg_class where relname = $1', name)).toEqual([1, 1, 1, 1])
+    await con.execute(`drop table "${cut}"`)
+  })
+
+  test('within arrays, composites, ranges and domains', async () => {
+    expect(await runs('select $1::name[]', NAMES)).toEqual(Array.from({ length: 4 }, () => CUT))
+    expect(await runs('select $1::name[]', [[NAMES[1], null]])).toEqual(
+      Array.from({ length: 4 }, () => [[CUT[1], null]]),
+    )
+    const [name, cut] = [NAMES[4]!, CUT[4]!]
+    expect(await runs('select ($1::pg_temp.named_pair).n', { n: name, i: 1 })).toEqual([cut, cut, cut, cut])
+    expect(await runs('select ($1::pg_temp.named_pair[])[1].n', [{ n: name, i: 1 }])).toEqual([cut, cut, cut, cut])
+    expect(await runs('select lower($1::pg_temp.names)', { lower: name, upper: null })).toEqual([cut, cut, cut, cut])
+    expect(await runs('select $1::pg_temp.label', name)).toEqual([cut, cut, cut, cut])
+  })
+
+  // The 33rd element is the first that generated code writes.
+  test('in a batch of any length', async () => {
+    await con.execute('truncate named')
+    const elements = Array.from({ length: 40 }, (_, id) => [id, id % 3 === 2 ? 'short' : NAMES[1]])
+    await con.executemany('insert into named (id, label) values ($1, $2)', elements)
+    expect(await con.rows('select label, count(*)::int from named group by label order by label')).toEqual([
+      ['short', 13],
+      [CUT[1], 27],
+    ])
+  })
+
+  test.each([0, 40])('COPY of records refuses one after %i others, and the connection goes on', async (count) => {
+    const records = [...Array.from({ length: count }, (_, id) => [id, NAMES[0], []]), [count, NAMES[1], []]]
+    await expect(async () => con.copy('named', { records })).rejects.toMatchObject({ name: 'NameTooLongError' })
+    expect(await con.rows("select 'alive'")).toEqual([['alive']])
+  })
+
+  test('COPY of records cuts them in an array when it may still choose text, and refuses later ones', async () => {
+    await con.execute('truncate named')
+    const short = Array.from({ length: 40 }, (_, id) => [id, 'short', ['short']])
+    const long = [[40, 'short', [NAMES[1]]]]
+    expect(await con.copy('named', { records: long })).toBe(1)
+    expect(await con.rows('select labels from named')).toEqual([[[CUT[1]]]])
+    await expect(async () => con.copy('named', { records: [...short, ...long] })).rejects.toThrow('record #40')
+    expect(await con.rows('select count(*)::int from named')).toEqual([[1]])
+  })
+})
+
 describe.each(['async', 'blocking'] as const)('%s', (face) => {
   const database = `new_texts_${process.pid}_${face}_writes`
   beforeAll(() => createDatabase(sharedServer(), database))

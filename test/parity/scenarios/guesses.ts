@@ -66,5 +66,21 @@ export function guessScenarios(db: () => Driver): void {
       await db().executemany("delete from item where label = $1 || ''", elements())
       expect(await db().rows('select label from item')).toEqual([['b']])
     })
+
+    test('of the first element of a batch is kept where the server has none, and a cast replaces it', async () => {
+      await db().execute('create table item (doc jsonb)')
+      const storing = (marker: string): string => `insert into item values (jsonb_build_object('v', ${marker}))`
+      await db().execute('begin')
+      await expect(async () => db().executemany(storing('$1'), [[1], [1.5]])).rejects.toMatchObject({
+        name: 'DataError',
+        batchIndex: 1,
+      })
+      expect(await db().rows('select doc from item')).toEqual([])
+      await db().executemany(storing('$1::numeric'), [[1], [1.5]])
+      await db().executemany(storing('$1::jsonb'), [[1], ['a'], [true], [{ b: [2.5] }]])
+      await db().execute('commit')
+      const stored = [1, 1.5, 1, 'a', true, { b: [2.5] }]
+      expect(await db().rows('select doc from item')).toEqual(stored.map((v) => [{ v }]))
+    })
   })
 }

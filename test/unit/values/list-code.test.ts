@@ -72,10 +72,13 @@ const bigints = [0n, 5n, -5n, 2n ** 31n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 63n
 const texts = [
   '',
   'a',
+  'x'.repeat(63),
   'x'.repeat(64),
   'x'.repeat(65),
   'x'.repeat(5000),
   'ä',
+  'ä'.repeat(15),
+  'ä'.repeat(32),
   '\0',
   'a\0',
   '\ud83d',
