@@ -1,4 +1,5 @@
 /** Names of tables and columns in PostgreSQL. */
+import { asciiLower } from '../sqlite-dialect/sqlite-text.ts'
 import { MoveError } from './usage-error.ts'
 
 const MOST_BYTES = 63
@@ -7,11 +8,12 @@ export type Naming = (name: string) => string
 
 /**
  * Keeps names as they are. Only names all in capitals become lower case, because SQL without quotes then finds them.
+ * PostgreSQL folds only A to Z there, so GRÖSSE becomes grÖsse: `select GRÖSSE` looks for that name.
  * @param isLower makes all names lower case
  */
 export function namingOf(isLower: boolean): Naming {
   return (name) => {
-    const target = isLower || !/[a-z]/.test(name) ? name.toLowerCase() : name
+    const target = isLower || !/[a-z]/.test(name) ? asciiLower(name) : name
     if (Buffer.byteLength(target) > MOST_BYTES)
       throw new MoveError(`the name ${target.slice(0, 80)} is longer than 63 bytes: rename it first`)
     return target

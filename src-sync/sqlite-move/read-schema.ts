@@ -1,5 +1,5 @@
 /** Reads the schema of a SQLite database: by PRAGMAs, and from the statements' text where PRAGMAs say nothing (CHECK). */
-import { lowerOf, tokensOf } from '../sqlite-dialect/sqlite-text.ts'
+import { asciiLower, lowerOf, tokensOf } from '../sqlite-dialect/sqlite-text.ts'
 import type { SqliteFile } from './open-sqlite.ts'
 
 export interface SourceColumn {
@@ -207,7 +207,7 @@ function computedOf(sql: string, column: string): string {
   const start = tokens.findIndex((token, place) => {
     const text = sql.slice(token.start, token.end).replace(/^["[`]|["\]`]$/g, '')
     const before = place > 0 ? sql[tokens[place - 1]!.start] : ''
-    return text.toLowerCase() === column.toLowerCase() && (before === '(' || before === ',')
+    return asciiLower(text) === asciiLower(column) && (before === '(' || before === ',')
   })
   if (start < 0) return ''
   const as = tokens.findIndex((token, place) => {

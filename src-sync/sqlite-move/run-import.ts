@@ -4,6 +4,7 @@
  */
 import { type Connection, DbError, quoteIdentifier } from '../index.ts'
 import { findDialect } from '../sqlite-dialect/read-dialect.ts'
+import { asciiLower } from '../sqlite-dialect/sqlite-text.ts'
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 import { type ColumnPlan, planColumns } from './column-types.ts'
 import { type CopyTally, copyText } from './copy-rows.ts'
@@ -416,7 +417,7 @@ function withPlace<T>({ name, columns }: SourceTable, targets: readonly string[]
   }
 }
 
-/** Compares two names as SQLite does, ignoring case. */
+/** Compares two names as SQLite does: the case of A to Z does not matter, that of other letters does. */
 function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase()
+  return asciiLower(a) === asciiLower(b)
 }

@@ -35,8 +35,12 @@ const DATA_VERBS = new Set([
 ])
 const SAVEPOINT_VERBS = new Set(['savepoint', 'release', 'rollback'])
 const MODES = new Set<string>(['deferred', 'immediate', 'exclusive'])
-/** SQLSTATE for a parameter whose type the server cannot determine. The value will decide it at the first run. */
-const UNDETERMINED = '42P18'
+/**
+ * SQLSTATEs for parameters whose types the server cannot determine: ambiguous function or operator (`? + ?`), ambiguous
+ * parameter, indeterminate datatype. The values will decide at the first run. Undefined function (42883) is not among
+ * them, because it is the error of SQLite's own functions, which `prepare` must report.
+ */
+const UNDETERMINED: ReadonlySet<string> = new Set(['42725', '42P08', '42P18'])
 const MOST_CHECKED = 2000
 
 export class Access {
@@ -136,34 +140,40 @@ export class Access {
   /**
    * Lets the server check a statement that is being prepared, once for each text. This costs one round trip, but the
    * statement's first run then needs one less. In a transaction it runs in a savepoint (two more round trips), because a
-   * refusal would abort the transaction.
+   * refusal would abort the transaction. A statement whose parameters need their values to have types is decided at its
+   * first run.
+   * @returns false for such a statement
    * @throws the server's error.
    */
-  check(shape: SqlShape, sql: string): void {
+  check(shape: SqlShape, sql: string, hasParameters: boolean): boolean {
     const { connection, options } = this
-    if (controlOf(shape, sql) !== null || options.checkOnPrepare === false) return
+    if (controlOf(shape, sql) !== null || options.checkOnPrepare === false) return true
     const checked = this.#checked.get(sql)
     // In a failed transaction the server checks nothing.
-    if (checked === this.#schemaState || connection.info.status === 'failed') return
+    if (checked === this.#schemaState || connection.info.status === 'failed') return true
     // The statement was checked before the schema changed, and the prepared statement may be from that time too. So the
     // server checks the text again.
     const prepare = checked === undefined
     const describe = (text: string): void => {
-      const ask = (): unknown => connection.describe(text, { prepare })
-      if (this.isTransaction) saved(connection, ask)
-      else ask()
+      this.attempt(() => connection.describe(text, { prepare }))
     }
     const returning = this.inserted.withReturning(connection, sql, shape)
     try {
       describe(returning?.sql ?? sql)
     } catch (error) {
-      if (error instanceof DbError && error.sqlstate === UNDETERMINED) return
+      if (hasParameters && isUndetermined(error)) return false
       if (returning === null || !isCausedByReturning(error, returning)) throw error
       this.inserted.forget()
       describe(sql)
     }
     if (this.#checked.size >= MOST_CHECKED) this.#checked.clear()
     this.#checked.set(sql, this.#schemaState)
+    return true
+  }
+
+  /** Runs an action that the server may refuse. The refusal does not abort a transaction. */
+  attempt<T>(action: () => T): T {
+    return this.isTransaction ? saved(this.connection, action) : action()
   }
 
   /** Executes a statement of transaction control in SQLite's way. @returns false for any other statement. */
@@ -238,6 +248,11 @@ export class Access {
       this.#lock.settle(connection)
     }
   }
+}
+
+/** Whether the server refused a statement because it cannot determine the types of its parameters without values. */
+function isUndetermined(error: unknown): boolean {
+  return error instanceof DbError && UNDETERMINED.has(error.sqlstate ?? '')
 }
 
 type Control = { readonly verb: 'begin'; readonly mode: TransactionMode } | { readonly verb: 'commit' | 'rollback' }

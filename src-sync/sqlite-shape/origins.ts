@@ -29,14 +29,14 @@ interface Origin {
   readonly schema: string
 }
 
+/** What the server says about where a column of a result comes from. */
+export type OriginColumn = Pick<Column, 'name' | 'tableOid' | 'tableColumn'>
+
 /** Reads the names of the tables and columns from the catalog. */
 export function columnInfos(connection: Connection, columns: readonly Column[]): ColumnInfo[] {
-  const known = columns.filter((column) => column.tableOid > 0 && column.tableColumn > 0)
-  const parameters = [known.map((column) => column.tableOid), known.map((column) => column.tableColumn)]
-  const rows = known.length === 0 ? [] : connection.fetch<Origin>(ORIGINS, parameters)
-  const origins = new Map(rows.map((origin) => [origin.key, origin]))
-  return columns.map(({ name, tableOid, tableColumn, typeName }) => {
-    const origin = origins.get(`${tableOid}.${tableColumn}`)
+  const origins = originsOf(connection, columns)
+  return columns.map(({ name, typeName }, place) => {
+    const origin = origins[place]
     return {
       name,
       column: origin?.column ?? null,
@@ -45,4 +45,17 @@ export function columnInfos(connection: Connection, columns: readonly Column[]):
       type: typeName,
     }
   })
+}
+
+/** For each column the name of its table; null for an expression. */
+export function tableNames(connection: Connection, columns: readonly OriginColumn[]): (string | null)[] {
+  return originsOf(connection, columns).map((origin) => origin?.table ?? null)
+}
+
+function originsOf(connection: Connection, columns: readonly OriginColumn[]): (Origin | undefined)[] {
+  const known = columns.filter((column) => column.tableOid > 0 && column.tableColumn > 0)
+  const parameters = [known.map((column) => column.tableOid), known.map((column) => column.tableColumn)]
+  const rows = known.length === 0 ? [] : connection.fetch<Origin>(ORIGINS, parameters)
+  const origins = new Map(rows.map((origin) => [origin.key, origin]))
+  return columns.map(({ tableOid, tableColumn }) => origins.get(`${tableOid}.${tableColumn}`))
 }

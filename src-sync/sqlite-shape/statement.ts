@@ -3,6 +3,7 @@
  * connection keeps it prepared. This object keeps only how arguments are bound and how rows are read.
  */
 import {
+  type Column,
   type Connection,
   type Cursor,
   NotSupportedError,
@@ -16,7 +17,7 @@ import { type BindArguments, bindValues } from './bind-values.ts'
 import { addSqliteCodes, guarded } from './error-codes.ts'
 import type { StatementOptions } from './database-options.ts'
 import { type ReturningStatement, isCausedByReturning } from './inserted-row.ts'
-import { type ColumnInfo, columnInfos } from './origins.ts'
+import { type ColumnInfo, type OriginColumn, columnInfos, tableNames } from './origins.ts'
 import { refusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type Reading, rowMaker, safeNumber } from './values.ts'
@@ -31,6 +32,8 @@ export interface RunResult {
 
 const ROWS_OF_A_TRIP = 1000
 const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
+
+type RowMaker = (columns: readonly (OriginColumn & { readonly typeOid: number })[]) => (values: unknown[]) => unknown
 
 /** node:sqlite's prepared statement, over PostgreSQL. `DatabaseSync.prepare` returns it. */
 export class StatementSync {
@@ -47,7 +50,11 @@ export class StatementSync {
   #rowShape: 'object' | 'array' | 'first' | 'tables'
   #allowsBare: boolean
   #allowsUnknown: boolean
-  #maker: ReturnType<typeof rowMaker> | null = null
+  #maker: RowMaker | null = null
+  /** Whether the server knows the columns before a run. It does not for `select ? + ?`, whose meaning the values decide. */
+  readonly #isDetermined: boolean
+  /** The columns of the latest run, for `expand()`. */
+  #ranColumns: readonly OriginColumn[] = []
   #isClosed = false
 
   /** Made by `DatabaseSync.prepare`. */
@@ -64,7 +71,7 @@ export class StatementSync {
     if (this.#shape.statementCount > 1) {
       throw new ProgrammingError('prepare: the SQL contains more than one statement', { hint: 'exec() runs scripts' })
     }
-    access.check(this.#shape, sql)
+    this.#isDetermined = access.check(this.#shape, sql, this.#rewritten.order.length > 0)
     this.#asBigInts = options.readBigInts ?? false
     this.#rowShape = options.returnArrays === true ? 'array' : 'object'
     this.#allowsBare = options.allowBareNamedParameters ?? true
@@ -325,10 +332,16 @@ export class StatementSync {
     return this
   }
 
-  #rowMaker(): ReturnType<typeof rowMaker> {
+  #rowMaker(): RowMaker {
     const isChecked = this.#access.options.names === 'checked'
     const shape: Reading['shape'] = this.#rowShape === 'tables' ? 'array' : this.#rowShape
-    return (this.#maker ??= rowMaker({ shape, asBigInts: this.#asBigInts, isChecked }))
+    if (this.#maker !== null) return this.#maker
+    const maker = rowMaker({ shape, asBigInts: this.#asBigInts, isChecked })
+    if (this.#rowShape !== 'tables') return (this.#maker = maker)
+    return (this.#maker = (columns) => {
+      this.#ranColumns = columns
+      return maker(columns)
+    })
   }
 
   #values(given: BindArguments): readonly unknown[] {
@@ -445,25 +458,25 @@ export class StatementSync {
   #columns(): ColumnInfo[] {
     const { connection } = this.#access
     if (!this.#shape.isReader) return []
-    return columnInfos(connection, connection.describe(this.#sql).columns)
+    const ask = (): readonly Column[] => connection.describe(this.#sql).columns
+    return columnInfos(connection, this.#isDetermined ? ask() : this.#access.attempt(ask))
   }
 
   /** For `expand()`: sorts each row's values into one object per table. */
   #expanded(rows: unknown[]): unknown[] {
     if (this.#rowShape !== 'tables' || rows.length === 0) return rows
-    const columns = this.#columns()
+    const columns = this.#ranColumns
+    const origins = tableNames(this.#access.connection, columns)
     return (rows as unknown[][]).map((values) => {
       const tables: { [table: string]: { [column: string]: unknown } } = {}
-      for (const [index, { name, table }] of columns.entries()) (tables[table ?? '$'] ??= {})[name] = values[index]
+      for (const [index, { name }] of columns.entries()) (tables[origins[index] ?? '$'] ??= {})[name] = values[index]
       return tables
     })
   }
 }
 
 /** Puts a row into an array, for calls that return null when there is no row: a plucked value may itself be null. */
-function boxed(
-  maker: ReturnType<typeof rowMaker>,
-): (columns: Parameters<typeof maker>[0]) => (values: unknown[]) => [unknown] {
+function boxed(maker: RowMaker): (columns: Parameters<RowMaker>[0]) => (values: unknown[]) => [unknown] {
   return (columns) => {
     const make = maker(columns)
     return (values) => [make(values)]

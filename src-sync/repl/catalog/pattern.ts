@@ -3,6 +3,7 @@
  * conditions of a WHERE clause. Source of truth: PostgreSQL manual, psql, "Patterns".
  */
 import { quoteLiteral } from '../../index.ts'
+import { foldName } from '../fold-name.ts'
 import { ShellError } from '../print/complaint.ts'
 
 export interface PatternColumns {
@@ -70,7 +71,7 @@ export function readPattern(pattern: string, isLiteral = false): string[] {
     else if (unit === '?') part += '.'
     else if (unit === '$' || (isLiteral && SPECIAL.test(unit))) part += `\\${unit}`
     else if (unit === '[' && pattern[at + 1] === ']') part += '\\['
-    else part += unit.toLowerCase()
+    else part += foldName(unit)
   }
   parts.push(part)
   return parts

@@ -1,4 +1,5 @@
 /** `\crosstabview`: prints a result with the values of one column as row headers and those of another as column headers. */
+import { foldName } from '../fold-name.ts'
 import { ShellError } from './complaint.ts'
 import { resultTable } from '../statements/execute-sql.ts'
 import type { Cell, Table, TableColumn } from './table.ts'
@@ -83,7 +84,7 @@ function indexOf(columns: readonly TableColumn[], word: string): number {
   }
   const parts = word.split(/("(?:[^"]|"")*")/)
   const name = parts
-    .map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.toLowerCase()))
+    .map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : foldName(part)))
     .join('')
   const found = columns.flatMap((column, index) => (column.name === name ? [index] : []))
   if (found.length > 1) fail(`ambiguous column name: "${name}"`)

@@ -1,5 +1,6 @@
 /** Names from the catalog for completion. They are read when the user presses Tab, and again when the catalog may have changed. */
 import { DbError } from '../../index.ts'
+import { foldName } from '../fold-name.ts'
 import type { Shell } from '../shell.ts'
 
 /** Limit for each kind of name, so that the first Tab is quick in a large database. */
@@ -69,7 +70,7 @@ where attrelid = pg_catalog.to_regclass(${literal(relation)}) and attnum > 0 and
 
   /** Relations and functions of a schema, prefixed with its name as it was typed. */
   within(schema: string): readonly string[] {
-    const name = literal(schema.startsWith('"') ? schema.replaceAll('"', '') : schema.toLowerCase())
+    const name = literal(schema.startsWith('"') ? schema.replaceAll('"', '') : foldName(schema))
     const names = this.#ask(`select pg_catalog.quote_ident(c.relname) from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = ${name} and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')

@@ -9,6 +9,7 @@ import { CompletionCatalog, type NameKind } from './completion-catalog.ts'
 import { type Fitting, fittingAt } from './completion-place.ts'
 import { withoutControls } from '../print/control-text.ts'
 import { OBJECT_COMMANDS } from '../catalog/objects.ts'
+import { foldName } from '../fold-name.ts'
 import { SETTING_NAMES } from '../print/print-settings.ts'
 import type { Shell } from '../shell.ts'
 import { SQL_COMMANDS } from '../commands/sql-help.ts'
@@ -146,7 +147,7 @@ export class Completer {
 
   /** Columns of a relation or alias, or the objects of a schema. */
   #completeAfterDot(before: string, typed: string, owner: string): Completion {
-    const relation = namedRelations(before).get(owner.toLowerCase()) ?? owner
+    const relation = namedRelations(before).get(foldName(owner)) ?? owner
     const columns = this.#catalog.columnsOf(relation).map((column) => `${owner}.${column}`)
     return startingWith([...columns, ...this.#catalog.within(owner)], typed)
   }
@@ -191,8 +192,8 @@ function startingWith(names: readonly string[], typed: string): Completion {
 function namedRelations(statement: string): Map<string, string> {
   const relations = new Map<string, string>()
   for (const [, name = '', alias] of statement.matchAll(NAMED_RELATION)) {
-    relations.set(name.toLowerCase(), name)
-    if (alias !== undefined) relations.set(alias.toLowerCase(), name)
+    relations.set(foldName(name), name)
+    if (alias !== undefined) relations.set(foldName(alias), name)
   }
   return relations
 }

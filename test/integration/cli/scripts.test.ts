@@ -645,6 +645,7 @@ select who, name, amount, month from sales order by who \\crosstabview who name 
 select who, name, amount, month from sales order by who \\crosstabview 1 2 3 4
 select who, name, amount, month from sales \\crosstabview
 select who, name, amount as "Am" from sales \\crosstabview who name "Am"
+select who, name, amount as "Öb" from sales \\crosstabview who name ÖB
 select who, name, amount from sales \\crosstabview nope
 select who, name, amount from sales \\crosstabview 1 9
 select who, name, amount from sales \\crosstabview 1 1
@@ -654,6 +655,13 @@ create table x (a int) \\crosstabview
 \\pset null (n)
 select who, name, amount from sales order by month, who \\crosstabview
 \\pset null ''
+`
+const FOLDED = `create schema WÖRTER; create table WÖRTER.GRÖSSE (ID int, ÄB int);
+\\dt WÖRTER.GRÖSSE
+\\d WÖRTER.GRÖ*
+\\dt wörter.*
+\\dt "wÖrter"."grÖsse"
+\\dn WÖ*
 `
 const OPERATOR_LISTS = `\\dAc btree int4
 \\dAc+ gist point
@@ -818,6 +826,7 @@ select '   ' as blank, 1 as a;
 
 describe.skipIf(!isPsqlComparable)('commands that are rarely needed', () => {
   test('\\crosstabview', () => expectSame(CROSSTABS))
+  test('names without quotes: only A to Z become lower case', () => expectSame(FOLDED))
   test('savepoints of ON_ERROR_ROLLBACK, the last of several results, words too many, blank values', () =>
     expectSame(REGRESSED))
   test('ECHO in the middle, hidden methods, wrapped records', () => expectSame(ECHOED))

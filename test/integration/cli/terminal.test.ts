@@ -128,6 +128,18 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/# \\copy$/m)
   })
 
+  test('Tab knows a schema with other capitals than A to Z, and an alias with them', async () => {
+    const database = await freshDatabase()
+    await askServer(sharedServer(), 'create schema WÖRTER create table giraffe (neck_length int)', [], database)
+    const it = await open({ database })
+    it.type('select * from WÖRTER.gira')
+    it.press('Tab')
+    await it.shows('from WÖRTER.giraffe')
+    it.type('as Ö where Ö.nec')
+    it.press('Tab')
+    await it.shows('where Ö.neck_length')
+  })
+
   test('a table taller than the screen is shown by the pager', async () => {
     const it = await open({ env: { PAGER: 'less' }, rows: 12 })
     it.enter('select generate_series(1, 50) as n;')

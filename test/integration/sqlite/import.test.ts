@@ -350,6 +350,35 @@ describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => 
     expect(Object.keys(typesOf((await move(sql, '--lower-case')).schema))).toEqual(['item.id', 'item.itemname'])
     expect((await move('create table "a b" (x); create table "" (y)')).status).toBe(2)
   })
+
+  test.each([[[]], [['--lower-case']]])(
+    'only A to Z become lower case, as PostgreSQL folds a name without quotes: %j',
+    async (words) => {
+      const { schema, status, stdout } = await move(
+        'create table GRÖSSE (ID integer primary key, ÄRMEL text not null, İD text); insert into GRÖSSE values (1, 2, 3)',
+        ...words,
+      )
+      expect([status, stdout]).toEqual([0, expect.stringContaining('GRÖSSE is called grÖsse')])
+      expect(Object.keys(typesOf(schema))).toEqual(['grÖsse.id', 'grÖsse.Ärmel', 'grÖsse.İd'])
+      for (const names of ['folded', 'as-written', 'checked'] as const) {
+        using moved = new DatabaseSync(dsn, { names, connection: { serverSettings: { search_path: schema } } })
+        expect(moved.prepare('SELECT ID, ÄRMEL, İD FROM GRÖSSE').raw().get()).toEqual([1, '2', '3'])
+      }
+    },
+  )
+
+  test('names that differ in the case of another letter than A to Z are two names, as in SQLite', async () => {
+    const { schema, status } = await move(`
+      create table Ö (code integer primary key); create table ö (code text primary key);
+      insert into Ö values (1); insert into ö values ('a');
+      create table ref (first integer references Ö (CODE), second integer references ö (CODE));
+      create table sums (a integer, Ü integer as (a + 1) stored, ü integer as (a + 2) stored); insert into sums (a) values (5)`)
+    expect([status, typesOf(schema)]).toEqual([
+      0,
+      expect.objectContaining({ 'ref.first': 'bigint', 'ref.second': 'text' }),
+    ])
+    expect([...con.fetchrow(`select a::int, Ü::int, ü::int from ${schema}.sums`)!]).toEqual([5, 6, 7])
+  })
 })
 
 describe.skipIf(sqliteNode === null)('an import is complete or changes nothing', () => {

@@ -104,6 +104,64 @@ test('a parameter whose type only its value shows is not refused', () => {
   })()
 })
 
+test.each([
+  ['select ? + ? as x', [4, 5], 9],
+  ['select -? as x', [4], -4],
+  ['select round(? / ?) as x', [9, 3], 3],
+  ['select ? & ? as x', [6, 3], 2],
+  ['select sum(?) as x', [7], 7],
+] as const)('an operator whose meaning only the values show is not refused: %s', (sql, values, x) => {
+  expect(main.prepare(sql).get(...values)).toEqual({ x })
+  expect([...main.prepare(`${sql} -- iterated`).iterate(...values)]).toEqual([{ x }])
+  expect(
+    main
+      .prepare(`${sql} -- expanded`)
+      .expand()
+      .all(...values),
+  ).toEqual([{ $: { x } }])
+  main.exec('begin')
+  expect(main.prepare(`${sql} -- in a transaction`).get(...values)).toEqual({ x })
+  expect(
+    main
+      .prepare(`${sql} -- expanded in a transaction`)
+      .expand()
+      .get(...values),
+  ).toEqual({ $: { x } })
+  expect(main.prepare('select 1 as alive').get()).toEqual({ alive: 1 })
+  main.exec('commit')
+})
+
+test('columns() of such a statement is the error of the server, and no transaction ends', () => {
+  main.exec('begin')
+  expect(failureOf(() => main.prepare('select ? + ? as x').columns())).toMatchObject({ sqlstate: '42725' })
+  expect(main.prepare('select 1 as alive').get()).toEqual({ alive: 1 })
+  main.exec('rollback')
+})
+
+test('expand() of such a statement knows the tables', () => {
+  main.exec("insert into note (id, title) values (1, 'tea')")
+  const expected = [{ note: { title: 'tea' }, $: { x: 3 } }]
+  const statement = main.prepare('select title, ? + ? as x from note').expand()
+  expect(statement.all(1, 2)).toEqual(expected)
+  expect([...statement.iterate(1, 2)]).toEqual(expected)
+})
+
+test('an insert and an update whose values are only known at the run are not refused', () => {
+  const insert = main.prepare('insert into note (id, title) values (? + ?, ?)')
+  expect(insert.run(2, 3, 'tea')).toEqual({ changes: 1, lastInsertRowid: 5 })
+  expect(main.prepare('update note set id = -? where title = ?').run(5, 'tea')).toMatchObject({ changes: 1 })
+  expect(main.prepare('select id, title from note').all()).toEqual([{ id: -5, title: 'tea' }])
+})
+
+test.each([
+  ['a column that is missing', 'select nothing, ? + ? from note', '42703'],
+  ['a function that is missing', 'select iif(?, ?, ?)', '42883'],
+  ['an operator that is ambiguous without parameters', "select '1' + '2'", '42725'],
+  ['a type that no parameter decides', 'select array[]', '42P18'],
+] as const)('prepare throws for what no value can mend: %s', (_name, sql, sqlstate) => {
+  expect(failureOf(() => main.prepare(sql))).toMatchObject({ sqlstate })
+})
+
 test('in a failed transaction prepare sends nothing', () => {
   main.exec('begin')
   expect(() => main.exec('select 1 / 0')).toThrow('division by zero')

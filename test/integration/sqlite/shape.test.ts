@@ -429,6 +429,26 @@ describe('transactions', () => {
     const locks = main.prepare(`select count(*) from pg_locks where locktype = 'advisory' and database = ${own}`)
     expect(locks.pluck().get()).toBe(0)
   })
+
+  test('two handles that change one row wait as long as timeout says, and without it for ever', () => {
+    const other = open({ timeout: 50 })
+    main.exec("insert into note (title) values ('tea')")
+    main.exec('begin')
+    main.prepare('update note set stars = 1').run()
+    const change = other.prepare('update note set stars = 2')
+    expect(failureOf(() => change.run())).toMatchObject({ sqlstate: '55P03', errcode: 5, sqliteCode: 'SQLITE_BUSY' })
+    main.exec('commit')
+    expect(change.run()).toMatchObject({ changes: 1 })
+    expect(main.prepare("select current_setting('lock_timeout')").pluck().get()).toBe('0')
+  })
+
+  test('an error in a text of several statements undoes those before it, back to the latest COMMIT', () => {
+    const adds = (title: string): string => `insert into note (title) values (${title});`
+    expect(() => main.exec(adds("'a'") + adds('1 / 0') + adds("'c'"))).toThrow('division by zero')
+    expect(titles()).toEqual([])
+    expect(() => main.exec(`begin; ${adds("'a'")} commit; ${adds("'b'")} ${adds('1 / 0')}`)).toThrow('by zero')
+    expect([titles(), main.isTransaction]).toEqual([['a'], false])
+  })
 })
 
 describe('errors', () => {

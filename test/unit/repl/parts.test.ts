@@ -33,6 +33,7 @@ test.each([
   ['a.b?', ['a', 'b.']],
   ['"a.b"."c""d"', ['a\\.b', 'c"d']],
   ['a$b', ['a\\$b']],
+  ['GRÖSSE', ['grÖsse']],
 ])('the pattern %s is read as %j', (pattern, parts) => {
   expect(readPattern(pattern)).toEqual(parts)
 })
