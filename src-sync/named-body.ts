@@ -6,6 +6,7 @@ import { describeValue } from '../src-async/errors/describe-value.ts'
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
+import { learnTypes } from '../src-async/flows/learn-types.ts'
 import { learnRecordTypes, withFieldsOfNow } from '../src-async/flows/row-collector.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
@@ -262,7 +263,14 @@ export class NamedBody implements CursorBody {
     const { context } = this.#engine
     const sql = this.#fetchSql(count)
     const columns = this.#fetched?.columns ?? null
-    // The cursor is described once, because each FETCH has the same columns.
+    // The cursor is described once, because each FETCH has the same columns. Their types may have been forgotten since.
+    this.#engine.run(
+      learnTypes(
+        context,
+        (columns ?? []).map(({ typeOid }) => typeOid),
+      ),
+      this.#limits,
+    )
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     const rows = new RowBuffer()
     const request = { sql, values: [], prepared, rows: this.#shape }
@@ -274,6 +282,8 @@ export class NamedBody implements CursorBody {
     if (prepared.hasRecords) this.#engine.run(learnRecordTypes(context, prepared, rows, this.#shape), this.#limits)
     this.#base += this.#rows.rowCount
     this.#rows = rows
+    // The formats in which these rows have come.
+    this.#fetched = prepared
     this.#tag = tag
     this.#isExhausted = count === 'ALL' || rows.rowCount < count
   }

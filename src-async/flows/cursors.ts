@@ -9,6 +9,7 @@ import { quoteIdentifier } from '../values/sql.ts'
 import { Statement } from '../values/statement.ts'
 import type { Flow } from './ask.ts'
 import type { FlowContext } from './flow-context.ts'
+import { learnTypes } from './learn-types.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './portal.ts'
 import type { ResultColumn } from './query.ts'
 import { resolveStatement } from './resolve-statement.ts'
@@ -130,6 +131,11 @@ export class ScrollableCursor implements CursorKind {
     const context = this.#context
     const sql = this.#go('FETCH', count)
     const columns = this.#described?.columns ?? null
+    // The types may have been forgotten since the cursor was described.
+    yield* learnTypes(
+      context,
+      (columns ?? []).map(({ typeOid }) => typeOid),
+    )
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#source.rows, prepared })).rows
   }

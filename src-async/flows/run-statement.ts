@@ -14,6 +14,7 @@ import { ask, type Flow } from './ask.ts'
 import { isOutcomeUnknown, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding } from './flow-context.ts'
 import { markExecution } from './executions.ts'
+import { learnTypes } from './learn-types.ts'
 import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
 import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
 import { requireUtf8Rows } from './restore-encoding.ts'
@@ -79,6 +80,8 @@ export function* runStatement(
   let isGuarded = false
   let isRemembered = false
   try {
+    // The codecs for `types` are made at their first use, and its types may have been forgotten since it was prepared.
+    if (prepared !== undefined && request.rows?.types !== undefined) yield* learnTypes(context, prepared.types())
     let statement = prepared ?? described?.statement ?? knownStatement(context, sql, request)
     if (statement === null && mayRunAtOnce(context, request)) {
       const result = yield* runAtOnce(context, request, sinkFor)

@@ -4,7 +4,7 @@
  */
 import * as db from 'syncpg'
 import * as asyncpg from 'syncpg/async'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 
@@ -125,4 +125,79 @@ describe.each(Object.entries(FACES))('%s', (_name, open) => {
     await con.execute(sql, [FIELDS])
     expect(await added()).toEqual(RIGHT)
   })
+})
+
+describe('while rows are read in pieces or by a prepared statement', () => {
+  const other = db.connect(sharedServer().dsn(), { autocommit: true })
+  afterAll(() => other.close())
+  /** What makes a connection forget its types: another connection, the connection itself, and time. */
+  const FORGETTING: Record<string, () => string> = {
+    'an unrelated DROP of another connection': () => {
+      other.execute('create table if not exists unrelated (a int)')
+      other.execute('drop table unrelated')
+      return 'select 1'
+    },
+    'deallocate all': () => 'deallocate all',
+    time: () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 301_000 })
+      return 'select 1'
+    },
+  }
+  const TYPES =
+    "create type piece as (a int, t text); create type piece_range as range (subtype = float8); create type word as enum ('w')"
+  const ROWS = `select row(g, 'x')::piece as p, array[row(g, 'y')::piece] as ps, piece_range(g, null) as r, array['w']::word[] as w
+    from generate_series(1, 3) g`
+  const show = (row: unknown): string =>
+    JSON.stringify(row, (_key, value: unknown) =>
+      value instanceof Object && !Array.isArray(value) ? { ...value } : value,
+    )
+
+  beforeEach(() => {
+    other.execute('drop type if exists piece, piece_range, word')
+    other.execute(TYPES)
+  })
+  afterEach(() => vi.useRealTimers())
+
+  test.each(Object.keys(FORGETTING))('a named cursor goes on after %s', (name) => {
+    const con = db.connect(sharedServer().dsn())
+    const rows = con.fetch(ROWS).map(show)
+    const cursor = con.cursor('pieces', { itersize: 1 })
+    cursor.execute(ROWS)
+    const seen = [show(cursor.fetchone())]
+    con.execute(FORGETTING[name]!())
+    for (const row of cursor.fetchmany(1)) seen.push(show(row))
+    con.execute('select 2')
+    for (const row of cursor.fetchall()) seen.push(show(row))
+    expect(seen).toEqual(rows)
+    expect(rows[0]).toContain('"a":1')
+    con.close()
+  })
+
+  test.each(Object.keys(FORGETTING))('an async scrollable cursor and a portal go on after %s', async (name) => {
+    const con = await asyncpg.connect(sharedServer().dsn())
+    const rows = (await con.fetch(ROWS)).map(show)
+    await con.transaction(async () => {
+      const scrollable = await con.cursor(ROWS, [], { scrollable: true }).open()
+      const portal = await con.cursor(ROWS).open()
+      const seen = [(await scrollable.fetch(1)).map(show), (await portal.fetch(1)).map(show)]
+      await con.execute(FORGETTING[name]!())
+      seen[0]!.push(...(await scrollable.fetch(2)).map(show))
+      seen[1]!.push(...(await portal.fetch(2)).map(show))
+      expect(seen).toEqual([rows, rows])
+    })
+    await con.close()
+  })
+
+  test.each(Object.keys(FORGETTING).filter((name) => name !== 'deallocate all'))(
+    'a prepared statement keeps its types after %s, also with types of a call',
+    async (name) => {
+      const con = await asyncpg.connect(sharedServer().dsn())
+      const statement = await con.prepare(ROWS)
+      const rows = (await con.fetch(ROWS)).map(show)
+      await con.execute(FORGETTING[name]!())
+      expect((await statement.fetch()).map(show)).toEqual(rows)
+      expect((await statement.fetch([], { types: { int8: 'string' } as never })).map(show)).toEqual(rows)
+      await con.close()
+    },
+  )
 })
