@@ -14,17 +14,23 @@ interface Target {
 export interface SchemaChanges {
   /** How many changes the connections have made. */
   count: number
+  /** How many of them may have changed a type. */
+  typeCount: number
+}
+
+export function noChanges(): SchemaChanges {
+  return { count: 0, typeCount: 0 }
 }
 
 const changesOf = new Map<string, SchemaChanges>()
 
 /** Shared by all connections of the thread to the same host, port and database. An embedded server has one connection. */
 export function schemaChangesOf({ host, port, database }: Target): SchemaChanges {
-  if (host === null) return { count: 0 }
+  if (host === null) return noChanges()
   const key = `${host}:${port}/${database}`
   let changes = changesOf.get(key)
   if (changes === undefined) {
-    changes = { count: 0 }
+    changes = noChanges()
     changesOf.set(key, changes)
   }
   return changes

@@ -4,7 +4,7 @@
  * transaction that had either. See docs/guides/prepared-statements.md. A statement that is dropped from the cache is
  * not closed at once. Its name waits here and is sent with the next request, so dropping costs no round trip.
  */
-import type { SchemaChanges } from './schema-changes.ts'
+import { type SchemaChanges, noChanges } from './schema-changes.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
 import { TextMemory } from './text-memory.ts'
@@ -48,10 +48,13 @@ const SCHEMA_COMMANDS = /^(?:CREATE|ALTER|DROP|IMPORT|DISCARD|DO|COMMIT PREPARED
 const TYPE_COMMANDS = /^(?:ALTER|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
 
 /**
- * Commands that may change what texts and types mean for other connections too. CREATE is missing, because programs create
- * temporary tables all the time, and a new name changes the meaning of few texts.
+ * Commands that may change what texts mean for other connections too. CREATE is missing, because programs create temporary
+ * tables all the time, and a new name changes the meaning of few texts.
  */
-const SHARED_COMMANDS = /^(?:ALTER|DROP|IMPORT|COMMIT PREPARED)\b/
+const SHARED_COMMANDS =
+  /^(?:(?:ALTER|DROP) (?:(?:FOREIGN )?TABLE|(?:MATERIALIZED )?VIEW|TYPE|DOMAIN|SCHEMA|EXTENSION|OWNED|FUNCTION|PROCEDURE|ROUTINE|AGGREGATE|OPERATOR|CAST)|IMPORT|COMMIT PREPARED)\b/
+/** Those of them that leave all types as they are. Programs drop temporary tables all the time, too. */
+const TYPES_STAY = /^DROP (?:TABLE|VIEW|FUNCTION|PROCEDURE|ROUTINE|AGGREGATE|OPERATOR|CAST)\b/
 
 /** Commands that may remove prepared statements of any name. */
 const FORGETTING_COMMANDS = /^(?:DEALLOCATE|DISCARD|DO|CALL)\b/
@@ -107,20 +110,22 @@ export class StatementCache {
   #unknownCalls = 0
 
   readonly #changes: SchemaChanges
-  /** How many changes of other connections this one has followed. */
+  /** How many changes this connection has followed. */
   #seenChanges: number
-  /** Whether this transaction has changed the schema. Other connections see that when it is committed. */
-  #hasAnnounced = false
+  #seenTypeChanges: number
+  /** What this transaction has changed for others. They see it when it is committed. */
+  #announced: 'nothing' | 'texts' | 'types' = 'nothing'
 
   /**
    * @param registry gets the same notices about the ends of transactions as the cache
    * @param changes what other connections to the database have changed
    */
-  constructor(limits: StatementCacheLimits, registry: CodecRegistry, changes: SchemaChanges = { count: 0 }) {
+  constructor(limits: StatementCacheLimits, registry: CodecRegistry, changes: SchemaChanges = noChanges()) {
     this.#limits = limits
     this.#registry = registry
     this.#changes = changes
     this.#seenChanges = changes.count
+    this.#seenTypeChanges = changes.typeCount
     this.texts = new TextMemory(limits.lifetimeMs)
   }
 
@@ -159,16 +164,16 @@ export class StatementCache {
   forgetOutdated(): void {
     const registry = this.#registry
     const { lifetimeMs } = this.#limits
+    let isOutdated = registry.forgetIfOutdated()
     if (this.#seenChanges !== this.#changes.count) {
+      this.#followTypes()
       this.#seenChanges = this.#changes.count
-      registry.forget()
-      this.clear()
-    } else if (registry.forgetIfOutdated()) {
-      this.clear()
-    } else if (lifetimeMs > 0 && registry.isLearnedBefore(Date.now() - lifetimeMs)) {
-      for (const [key, { statement }] of this.#entries) if (this.#isLearned(statement)) this.forget(key)
-      registry.forget()
+      isOutdated = true
     }
+    if (isOutdated) return this.clear()
+    if (lifetimeMs === 0 || !registry.isLearnedBefore(Date.now() - lifetimeMs)) return
+    for (const [key, { statement }] of this.#entries) if (this.#isLearned(statement)) this.forget(key)
+    registry.forget()
   }
 
   /** Whether there is an entry for the key. Does not count as a use. */
@@ -267,8 +272,8 @@ export class StatementCache {
         return this.#clearLost()
       case 'COMMIT':
         this.commits += 1
-        if (this.#hasAnnounced) this.#announce()
-        this.#hasAnnounced = false
+        if (this.#announced !== 'nothing') this.#announce(this.#announced === 'types')
+        this.#announced = 'nothing'
         // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
         return this.#endTransaction(true)
@@ -285,8 +290,8 @@ export class StatementCache {
         this.#touch()
         if (TYPE_COMMANDS.test(tag)) this.#registry.forget()
         if (!SHARED_COMMANDS.test(tag)) return
-        this.#announce()
-        this.#hasAnnounced = true
+        this.#announce(!TYPES_STAY.test(tag))
+        if (this.#announced !== 'types') this.#announced = TYPES_STAY.test(tag) ? 'texts' : 'types'
     }
   }
 
@@ -315,10 +320,19 @@ export class StatementCache {
   }
 
   /** Tells the other connections of the thread that the schema has changed. This one has emptied its cache. */
-  #announce(): void {
-    if (this.#seenChanges !== this.#changes.count) this.#registry.forget()
+  #announce(hasTypes: boolean): void {
+    this.#followTypes()
     this.#changes.count += 1
+    if (hasTypes) this.#changes.typeCount += 1
     this.#seenChanges = this.#changes.count
+    this.#seenTypeChanges = this.#changes.typeCount
+  }
+
+  /** Forgets the learned types when another connection may have changed one. */
+  #followTypes(): void {
+    if (this.#seenTypeChanges === this.#changes.typeCount) return
+    this.#seenTypeChanges = this.#changes.typeCount
+    this.#registry.forget()
   }
 
   #touchSettings(): void {

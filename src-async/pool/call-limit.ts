@@ -32,7 +32,7 @@ export class CallLimit {
    */
   rest<O extends CallOptions | undefined>(options: O): O {
     if (this.limitMs === Infinity) return options
-    const timeout = this.#deadlineMs - performance.now()
+    const timeout = Math.ceil(this.#deadlineMs - performance.now())
     if (timeout > 0) return { ...options, timeout }
     const passed = `the time limit of ${this.limitMs} ms passed while the call waited for a connection`
     throw new PoolTimeoutError(`pool.${this.#method}: ${passed}`, { notStarted: true })
