@@ -6,8 +6,7 @@ import { describeValue } from '../src-async/errors/describe-value.ts'
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
-import { learnTypes } from '../src-async/flows/learn-types.ts'
-import { learnRecordTypes, withFieldsOfNow } from '../src-async/flows/row-collector.ts'
+import { fetchStatement, learnRecordTypes, withFieldsOfNow } from '../src-async/flows/row-collector.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import type { Row } from '../src-async/values/record.ts'
@@ -16,7 +15,7 @@ import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
-import { Statement } from '../src-async/values/statement.ts'
+import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { CursorBody, ExecuteRequest, ScrollMode } from './cursor-body.ts'
 import type { Engine, RunOptions, StatementSource } from './engine.ts'
@@ -262,16 +261,7 @@ export class NamedBody implements CursorBody {
     this.#requireTransaction()
     const { context } = this.#engine
     const sql = this.#fetchSql(count)
-    const columns = this.#fetched?.columns ?? null
-    // The cursor is described once, because each FETCH has the same columns. Their types may have been forgotten since.
-    this.#engine.run(
-      learnTypes(
-        context,
-        (columns ?? []).map(({ typeOid }) => typeOid),
-      ),
-      this.#limits,
-    )
-    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
+    const prepared = this.#engine.run(fetchStatement(context, sql, this.#fetched), this.#limits)
     const rows = new RowBuffer()
     const request = { sql, values: [], prepared, rows: this.#shape }
     const { tag } = this.#engine.run(

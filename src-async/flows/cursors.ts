@@ -6,14 +6,13 @@ import { InterfaceError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { quoteIdentifier } from '../values/sql.ts'
-import { Statement } from '../values/statement.ts'
+import type { Statement } from '../values/statement.ts'
 import type { Flow } from './ask.ts'
 import type { FlowContext } from './flow-context.ts'
-import { learnTypes } from './learn-types.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './portal.ts'
 import type { ResultColumn } from './query.ts'
 import { resolveStatement } from './resolve-statement.ts'
-import { RowCollector } from './row-collector.ts'
+import { RowCollector, fetchStatement } from './row-collector.ts'
 import { runCommand } from './run-script.ts'
 import { DROP_ROWS, fetchRows, runStatement } from './run-statement.ts'
 
@@ -130,13 +129,7 @@ export class ScrollableCursor implements CursorKind {
   *fetch(count: number): Flow<Row[]> {
     const context = this.#context
     const sql = this.#go('FETCH', count)
-    const columns = this.#described?.columns ?? null
-    // The types may have been forgotten since the cursor was described.
-    yield* learnTypes(
-      context,
-      (columns ?? []).map(({ typeOid }) => typeOid),
-    )
-    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
+    const prepared = yield* fetchStatement(context, sql, this.#described)
     return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#source.rows, prepared })).rows
   }
 

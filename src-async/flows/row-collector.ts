@@ -10,7 +10,7 @@ import { RowBuffer } from '../values/row-buffer.ts'
 import { DecodingSink, type RowReader } from '../values/row-decoder.ts'
 import { recordsLike } from '../values/row-options.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
-import type { Statement } from '../values/statement.ts'
+import { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import type { Flow } from './ask.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -119,6 +119,16 @@ export function* withFieldsOfNow(context: FlowContext, statement: Statement): Fl
   registry.forget()
   yield* learnTypes(context, statement.types())
   return statement.renewed()
+}
+
+/**
+ * The statement of a FETCH. A cursor is described once, because each FETCH has the same columns. Their types may have been
+ * forgotten since.
+ */
+export function* fetchStatement(context: FlowContext, sql: string, described: Statement | null): Flow<Statement> {
+  if (described !== null) yield* learnTypes(context, described.types())
+  const columns = described?.columns ?? null
+  return new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
 }
 
 /** Decodes rows and learns unknown types. Each round learns one type, so the loop ends. */

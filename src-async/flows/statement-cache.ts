@@ -240,6 +240,7 @@ export class StatementCache {
    */
   beginTransaction(): void {
     this.transaction += 1
+    this.#announced = 'nothing'
     if (!this.#isTouched) return
     this.#isTouched = false
     this.clear()
@@ -272,7 +273,7 @@ export class StatementCache {
         return this.#clearLost()
       case 'COMMIT':
         this.commits += 1
-        if (this.#announced !== 'nothing') this.#announce(this.#announced === 'types')
+        if (this.#announced !== 'nothing') this.#announce(this.#announced)
         this.#announced = 'nothing'
         // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
@@ -290,8 +291,7 @@ export class StatementCache {
         this.#touch()
         if (TYPE_COMMANDS.test(tag)) this.#registry.forget()
         if (!SHARED_COMMANDS.test(tag)) return
-        this.#announce(!TYPES_STAY.test(tag))
-        if (this.#announced !== 'types') this.#announced = TYPES_STAY.test(tag) ? 'texts' : 'types'
+        this.#announce(TYPES_STAY.test(tag) ? 'texts' : 'types')
     }
   }
 
@@ -320,10 +320,11 @@ export class StatementCache {
   }
 
   /** Tells the other connections of the thread that the schema has changed. This one has emptied its cache. */
-  #announce(hasTypes: boolean): void {
+  #announce(what: 'texts' | 'types'): void {
+    if (this.#announced !== 'types') this.#announced = what
     this.#followTypes()
     this.#changes.count += 1
-    if (hasTypes) this.#changes.typeCount += 1
+    if (what === 'types') this.#changes.typeCount += 1
     this.#seenChanges = this.#changes.count
     this.#seenTypeChanges = this.#changes.typeCount
   }
